@@ -1,0 +1,46 @@
+"""The command line: ``nascourse COMMAND ...``. A command is a module; a new one is a line in COMMANDS."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from nascourse import __version__
+from nascourse.errors import CourseError
+
+# command -> (module, one line of help). The module is imported only when its command is called, so that
+# `nascourse doctor` works where half of the dependencies are missing. It has two functions:
+#   add_arguments(parser: argparse.ArgumentParser) -> None
+#   run(args: argparse.Namespace) -> int          the exit status
+COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": ("nascourse.doctor", "show what is there and what is missing, to paste into a question"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 fine, 1 a problem told in one line, 2 wrong usage."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="nascourse", description="A course on neural architecture search.")
+    parser.add_argument("--version", action="version", version=f"nascourse {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module_name, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name in arguments[:1]:
+            module = importlib.import_module(module_name)
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    args = parser.parse_args(arguments)
+    try:
+        return args.run(args)
+    except CourseError as error:
+        print(f"nascourse {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"nascourse {args.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
