@@ -1,0 +1,49 @@
+"""Every number that a lesson may change between modes, in one place. The code path is the same in all of them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, NamedTuple, NoReturn
+
+from ..errors import bad_input
+from .modes import mode
+
+
+class Numbers(NamedTuple):
+    """One quantity in the three modes."""
+
+    ci: float
+    lesson: float
+    full: float
+
+
+BUDGETS: dict[str, dict[str, Numbers]] = {
+    "00": {
+        "trials": Numbers(ci=2, lesson=4, full=8),
+    },
+    "01": {
+        "images": Numbers(ci=500, lesson=4000, full=10_000),  # training images of one evaluation in the search
+        "trials": Numbers(ci=2, lesson=12, full=200),
+        "epochs": Numbers(ci=1, lesson=1, full=3),
+        "final_epochs": Numbers(ci=1, lesson=2, full=12),  # the equal retraining of the three finalists
+    },
+}
+"""lesson number -> name -> its numbers. The name becomes an attribute of what `setup` returns."""
+
+
+class Budget(SimpleNamespace):
+    """A lesson's numbers in one mode, as attributes; cannot be changed by accident."""
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise bad_input(f"budget.{name} = {value!r}", "budgets left as they are", "edit nascourse/lessons/budgets.py")
+
+    def __getattr__(self, name: str) -> Any:  # reached only for a name that is not there
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(f"got {name!r}; expected one of {', '.join(vars(self))}; add it to budgets.py")
+
+
+def budget(lesson: str, mode_name: str | None = None) -> Budget:
+    """The numbers of a lesson ("01") in the current mode, or in the mode named. A lesson without budgets has none."""
+    chosen = mode_name or mode()
+    return Budget(mode=chosen, **{name: getattr(numbers, chosen) for name, numbers in BUDGETS.get(lesson, {}).items()})

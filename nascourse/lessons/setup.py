@@ -1,0 +1,51 @@
+"""The one call of a lesson's set-up cell: plots look right, and the output says on what the lesson ran."""
+
+from __future__ import annotations
+
+import platform
+
+from .budgets import Budget, budget
+
+_STYLE: dict[str, object] = {
+    # an opaque white ground: dark text on it is readable in JupyterLab's dark theme too
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.figsize": (6.4, 3.6),
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 2,
+}
+_DASHES = ("-", "--", "-.", ":")
+
+
+def setup(lesson: str) -> Budget:
+    """Prepares plotting, prints versions, device, threads and mode, and returns the lesson's numbers.
+
+    Seeds nothing: every random number in a lesson comes from a generator that its cell makes and shows.
+    """
+    import torch
+
+    from nascourse import __version__
+    from nascourse.device import pick_device
+
+    numbers = budget(lesson)
+    _plot_style()
+    print(f"Lesson {lesson} · Python {platform.python_version()} · torch {torch.__version__} · nascourse {__version__}")
+    print(f"device {pick_device()} · {torch.get_num_threads()} threads · mode {numbers.mode}")
+    return numbers
+
+
+def _plot_style() -> None:
+    from cycler import cycler
+    from matplotlib import style
+
+    from nascourse.viz.palette import OKABE_ITO
+
+    # colour and dash change together, so that no line is told apart by colour alone
+    dashes = [_DASHES[n % len(_DASHES)] for n in range(len(OKABE_ITO))]
+    style.use({**_STYLE, "axes.prop_cycle": cycler(color=list(OKABE_ITO), linestyle=dashes)})
