@@ -105,6 +105,11 @@ class Result:
     fidelity: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def failed(self) -> bool:
+        """Whether the evaluation failed (``extra["failed"]`` then says why)."""
+        return self.accuracy != self.accuracy
+
 
 class Evaluation(Protocol[A]):
     """How good an architecture is. Trained from scratch, looked up or guessed: the search cannot tell."""
