@@ -172,7 +172,7 @@ def pip(python: Path, *arguments: str) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             told.append(line.rstrip())
-            if line.lstrip().startswith(("Downloading ", "Building ", "ERROR")):
+            if re.match(r"\s*Downloading .* [GM]B\)|ERROR", line):
                 print("  " + line.strip()[:110], flush=True)
             elif line.startswith("Installing collected packages"):
                 say("unpacking the packages (a minute or two without a sign of life)")
@@ -347,12 +347,8 @@ def clean(root: Path, arguments: "list[str]") -> int:
     """Remove the virtual environment and every cache, never data, runs or notebooks."""
     if arguments:
         raise SetupError(f"clean takes no arguments, but got {' '.join(arguments)}")
-    for path in [
-        root / ".venv",
-        *(root / name for name in CACHES),
-        *root.glob("nascourse/**/__pycache__"),
-        *root.glob("tests/**/__pycache__"),
-    ]:
+    compiled = [path for part in ("nascourse", "tests") for path in (root / part).rglob("__pycache__")]
+    for path in [root / ".venv", *(root / name for name in CACHES), *compiled]:
         if path.is_dir() and not path.is_symlink():
             say(f"removing {path.relative_to(root)}")
             shutil.rmtree(str(path))

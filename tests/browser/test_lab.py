@@ -1,0 +1,51 @@
+"""The plumbing itself: in JupyterLab a slider moved by keyboard and by mouse changes the picture beside it."""
+
+from __future__ import annotations
+
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import expect
+
+from tests.browser.driver import Lab, NotebookPage
+
+SLIDER = """\
+import ipywidgets
+slider = ipywidgets.IntSlider(value=3, min=0, max=10, description="radius")
+picture = ipywidgets.HTML()
+def draw(change):
+    picture.value = f'<svg width="60" height="60"><circle cx="30" cy="30" r="{slider.value}"/></svg>'
+slider.observe(draw, "value")
+draw(None)
+ipywidgets.VBox([slider, picture])
+"""
+
+
+def test_a_slider_changes_the_picture(lab: Lab, nbpage: NotebookPage) -> None:
+    cells = [new_markdown_cell("# A slider"), new_code_cell(SLIDER)]
+    nbpage.open(lab.add(new_notebook(cells=cells), "slider.ipynb")).run_all()
+    assert nbpage.errors() == []
+    output = nbpage.output(1)
+    circle, handle = output.locator("circle"), output.locator(".noUi-handle")
+    expect(circle).to_have_attribute("r", "3")
+
+    handle.focus()
+    handle.press("ArrowRight")
+    handle.press("ArrowRight")
+    expect(circle).to_have_attribute("r", "5")
+
+    grip, track = handle.bounding_box(), output.locator(".noUi-base").bounding_box()
+    assert grip is not None
+    assert track is not None
+    height = grip["y"] + grip["height"] / 2
+    nbpage.page.mouse.move(grip["x"] + grip["width"] / 2, height)
+    nbpage.page.mouse.down()
+    nbpage.page.mouse.move(track["x"] + 0.8 * track["width"], height, steps=8)
+    nbpage.page.mouse.up()
+    expect(circle).to_have_attribute("r", "8")
+    assert nbpage.shot("slider").stat().st_size > 0
+    assert nbpage.page_errors == []
+
+
+def test_a_failing_cell_is_seen(lab: Lab, nbpage: NotebookPage) -> None:
+    cells = [new_code_cell("import sys; print('only a warning', file=sys.stderr)"), new_code_cell("1 / 0")]
+    nbpage.open(lab.add(new_notebook(cells=cells), "fails.ipynb")).run_all()
+    assert nbpage.errors() == ["ZeroDivisionError: division by zero"]
