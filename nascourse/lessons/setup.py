@@ -20,7 +20,6 @@ _STYLE: dict[str, object] = {
     "axes.spines.right": False,
     "lines.linewidth": 2,
 }
-_DASHES = ("-", "--", "-.", ":")
 
 
 def setup(lesson: str) -> Budget:
@@ -44,8 +43,10 @@ def _plot_style() -> None:
     from cycler import cycler
     from matplotlib import style
 
-    from nascourse.viz.palette import OKABE_ITO
+    from nascourse.viz.palette import SERIES
 
-    # colour and dash change together, so that no line is told apart by colour alone
-    dashes = [_DASHES[n % len(_DASHES)] for n in range(len(OKABE_ITO))]
-    style.use({**_STYLE, "axes.prop_cycle": cycler(color=list(OKABE_ITO), linestyle=dashes)})
+    # colour, dash and marker change together, so that no line is told apart by colour alone
+    cycle = cycler(
+        color=[one.color for one in SERIES], linestyle=[(0, one.dash) if one.dash else "-" for one in SERIES]
+    )
+    style.use({**_STYLE, "axes.prop_cycle": cycle})
