@@ -143,7 +143,7 @@ class Pool(Generic[A]):
         return bad_input(
             f"{type(error).__name__}: {error}",
             "an evaluation that a worker can import",
-            "define it in a module (notebook functions need Dask); in a script, guard the call by __name__ == '__main__'",
+            "define it in a module (a notebook's own need Dask); in a script, guard the call by __name__ == '__main__'",
         )
 
 

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nascourse.errors import CourseError
+from nascourse.search.executors import ExecutorFactory, Processes, local_cluster, process_pool
+from nascourse.search.history import History
+from nascourse.search.local import LocalSearch
+from nascourse.search.loop import search
+from nascourse.spaces.micro import MicroCell, MicroSpace
+
+from .toys import BUDGET, WINDOW, Deadly, Slow, conv_share
+
+standard_pool = partial(ProcessPoolExecutor, 2, mp_context=get_context("spawn"))
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[ExecutorFactory]:
+    pytest.importorskip("distributed")
+    with local_cluster(2) as factory:
+        yield factory
+
+
+@pytest.fixture
+def factory(request: pytest.FixtureRequest) -> ExecutorFactory | None:
+    kinds: dict[str, Callable[[], Any]] = {
+        "threads": lambda: partial(ThreadPoolExecutor, 2),
+        "processes": lambda: process_pool(2),
+        "standard": lambda: standard_pool,
+        "dask": lambda: request.getfixturevalue("dask"),
+    }
+    return kinds[request.param]()
+
+
+def run(
+    journal: Path, evaluation: Any, executor: ExecutorFactory | None = None, window: int = WINDOW
+) -> History[MicroCell]:
+    return search(
+        LocalSearch(MicroSpace()), evaluation, BUDGET, seed=5, window=WINDOW, executor=executor, journal=journal
+    )
+
+
+@pytest.mark.parametrize("factory", ["threads", "processes", "standard", "dask"], indirect=True)
+def test_the_journal_is_the_same_on_every_executor(factory: ExecutorFactory, tmp_path: Path) -> None:
+    slow = Slow(str(tmp_path))
+    run(tmp_path / "serial.jsonl", slow)
+    run(tmp_path / "parallel.jsonl", slow, factory)
+    assert (tmp_path / "parallel.jsonl").read_bytes() == (tmp_path / "serial.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("factory", ["processes", "standard", "dask"], indirect=True)
+def test_a_killed_worker_loses_nothing(factory: ExecutorFactory, tmp_path: Path) -> None:
+    (tmp_path / "deaths").mkdir()
+    deadly = Deadly(str(tmp_path / "deaths"), number=6, times=2)
+    run(tmp_path / "killed.jsonl", deadly, factory)
+    assert len(list((tmp_path / "deaths").iterdir())) == 2
+    run(tmp_path / "serial.jsonl", deadly)  # it has had its deaths
+    assert (tmp_path / "killed.jsonl").read_bytes() == (tmp_path / "serial.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("factory", ["processes", "standard", "dask"], indirect=True)
+def test_a_trial_that_always_kills_its_worker_is_recorded_as_failed_and_no_other(
+    factory: ExecutorFactory, tmp_path: Path
+) -> None:
+    (tmp_path / "deaths").mkdir()
+    with pytest.warns(UserWarning, match="evaluations failed; the first: worker lost"):
+        history = run(tmp_path / "j.jsonl", Deadly(str(tmp_path / "deaths"), number=6, times=99), factory)
+    assert {row.same_as or row.trial.number for row in history.failures} == {6}  # and what repeats it
+    assert 3 <= len(list((tmp_path / "deaths").iterdir())) <= 8
+
+
+@pytest.mark.parametrize("factory", ["processes", "standard"], indirect=True)
+def test_an_evaluation_no_worker_can_import_is_refused_in_one_line(factory: ExecutorFactory, tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match="an evaluation that a worker can import"):
+        run(tmp_path / "j.jsonl", lambda trial: conv_share(trial), factory)
+
+
+def test_a_pool_whose_workers_cannot_start_is_refused(tmp_path: Path) -> None:
+    def dies() -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=os._exit, initargs=(1,))
+
+    with pytest.raises(CourseError, match="BrokenProcessPool"):
+        run(tmp_path / "j.jsonl", conv_share, dies)
+
+
+def test_a_script_without_guard_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from nascourse.search.executors import process_pool\nfrom nascourse.search.loop import search\n"
+        "from nascourse.search.random import RandomSearch\nfrom nascourse.spaces.micro import MicroSpace\n"
+        "from tests.search.toys import conv_share\n"
+        "search(RandomSearch(MicroSpace()), conv_share, 3, executor=process_pool(1))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 1
+    assert "guard the call by __name__" in done.stderr.splitlines()[-1]
+
+
+def test_processes_pass_on_what_a_call_raises() -> None:
+    with Processes(1) as pool:
+        assert pool.submit(pow, 2, 10).result() == 1024
+        with pytest.raises(RuntimeError, match="ValueError: invalid literal"):
+            pool.submit(int, "x").result()
+        assert pool.submit(pow, 3, 2).result() == 9
+
+
+def alive(pids: Path) -> list[int]:
+    def running(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except OSError:
+            return False
+
+    return [int(path.name) for path in pids.iterdir() if running(int(path.name))]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
+@pytest.mark.parametrize(("mode", "kills"), [("serial", 4), ("pool", 4), ("dask", 2)])
+def test_kill_minus_nine_at_random_moments_changes_nothing(mode: str, kills: int, tmp_path: Path) -> None:
+    """The killed search is continued until it ends: the same journal as without a kill, and no process left over."""
+    if mode == "dask":
+        pytest.importorskip("distributed")
+    pids, journal = tmp_path / "pids", tmp_path / "killed.jsonl"
+    pids.mkdir()
+    command = [sys.executable, "-W", "ignore", "-m", "tests.search.toys", mode, str(journal), str(pids)]
+    lengths = []
+    for _ in range(kills):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        begun = journal.stat().st_size if journal.exists() else 0
+        while process.poll() is None and (not journal.exists() or journal.stat().st_size <= begun):
+            time.sleep(0.002)
+        time.sleep(random.random() * 0.08)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        lengths.append(journal.stat().st_size)
+    subprocess.run(command, check=True, timeout=60, stderr=subprocess.DEVNULL)
+    run(tmp_path / "whole.jsonl", Slow(str(pids)))
+    assert journal.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert lengths[0] < journal.stat().st_size  # the first kill, at least, came in the middle
+    deadline = time.monotonic() + 10
+    while (left := [pid for pid in alive(pids) if pid != os.getpid()]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left
