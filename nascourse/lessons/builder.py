@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from ..atomic import write_text
 from ..errors import CourseError
 from .lint import lint
-from .sources import NOTEBOOKS, Source, edition, find_sources
+from .sources import NOTEBOOKS, Source, edition, find_sources, notebook_paths
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 _PICTURES = ("image/png", "image/jpeg", "image/svg+xml", "text/html")
@@ -37,16 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Builds or checks; 1 where something is left to be put right."""
-    sources = find_sources(tuple(args.lessons))
-    messages = 0
-    for source in sources:
-        if not args.check:
+    numbers = tuple(args.lessons)
+    if not args.check:
+        for source in find_sources(numbers):
             build(source)
-        for lang in source.languages:
-            path = source.notebook(lang)
-            for message in lint(path):
-                print(f"{path.relative_to(NOTEBOOKS)}: {message}", file=sys.stderr)
-                messages += 1
+    messages = [(path, message) for path in notebook_paths(numbers) for message in lint(path)]
+    for path, message in messages:
+        print(f"{path.relative_to(NOTEBOOKS)}: {message}", file=sys.stderr)
     return 1 if messages else 0
 
 

@@ -65,6 +65,13 @@ def find_sources(numbers: tuple[str, ...] = (), folder: Path = NOTEBOOKS) -> lis
     return [read_source(path) for path in paths if not numbers or path.name[:2] in numbers]
 
 
+def notebook_paths(numbers: tuple[str, ...] = (), folder: Path = NOTEBOOKS) -> list[Path]:
+    """Every notebook that the sources call for, there or not, and every one that is there."""
+    wanted = {source.notebook(lang) for source in find_sources(numbers, folder) for lang in source.languages}
+    there = {path for where in (folder, folder / "zh") for path in where.glob("*.ipynb")}
+    return sorted(wanted | {path for path in there if not numbers or path.name[:2] in numbers})
+
+
 def read_source(path: Path) -> Source:
     """Raises `CourseError` for a header value that is unknown or a text cell without a language."""
     text = path.read_text(encoding="utf-8")
@@ -85,6 +92,13 @@ def read_source(path: Path) -> Source:
                 'lang="en" or lang="zh" on every markdown cell, and none on code',
                 'write # %% [markdown] lang="en"',
             )
+    texts = [cell.metadata["lang"] for cell in notebook.cells if cell.cell_type == "markdown"]
+    if texts.count("zh") not in (0, texts.count("en")):
+        raise bad_input(
+            f"{path.name}: {texts.count('en')} English text cells and {texts.count('zh')} Chinese ones",
+            "a Chinese cell for each English one, or none at all",
+            "translate the rest",
+        )
     return Source(path, hashlib.sha256(text.encode()).hexdigest(), tuple(notebook.cells), nbval, omit)
 
 
