@@ -97,5 +97,5 @@ def contrast(a: str, b: str) -> float:
 
 
 def ink_on(fill: str) -> str:
-    """The text colour, dark or white, that reads better on ``fill``: for numbers in the cells of a heat map."""
-    return INK if contrast(INK, fill) >= contrast(CARD, fill) else CARD
+    """The text colour, black or white, that reads better on ``fill``: for numbers in the cells of a heat map."""
+    return max("#000000", CARD, key=lambda ink: contrast(ink, fill))

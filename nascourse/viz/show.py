@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 from IPython.display import display
 from matplotlib.figure import Figure
 
+from ..atomic import write_bytes
 from ..errors import bad_input
 from .raster import figure_png
 from .scene import Scene, picture_bundle
@@ -36,15 +35,6 @@ def show(picture: Figure | Scene, alt: str = "") -> None:
 
 
 def write_png(picture: Figure | Scene, path: str | Path) -> None:
-    """Write ``picture`` to ``path`` whole or not at all."""
+    """Write ``picture`` to ``path`` whole or not at all. Raises `CourseError` where the disk does not take it."""
     png = picture.png() if isinstance(picture, Scene) else figure_png(picture, picture.dpi * _SHARP)
-    target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(png)
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_bytes(path, png)

@@ -64,7 +64,7 @@ class Explorer(VBox):
             layout=Layout(flex="0 1 270px", min_width="230px", overflow="hidden"),
         )
         right = Box([self.picture], layout=Layout(flex="1 1 420px", min_width="300px", overflow="hidden"))
-        page = Box([left, right], layout=Layout(display="flex", flex_flow="row wrap", align_items="center", gap="8px"))
+        page = Box([left, right], layout=Layout(display="flex", flex_flow="row wrap", align_items="center"))
         super().__init__([page, self.sentence])
         for control in self.controls.values():
             control.observe(self._follow, "value")

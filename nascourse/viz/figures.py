@@ -1,0 +1,138 @@
+"""Charts that lessons share, as Matplotlib figures without pyplot: give them to `show`, or add to their axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from ..errors import bad_input
+from .palette import CARD, INK, MUTED, RULE, SERIES, Style
+from .pipeline import pipeline_scene
+
+__all__ = ["accuracy_scatter", "chart", "images_grid", "pipeline_scene", "search_curve", "series_style"]
+
+_DPI = 100
+
+
+def chart(width: float = 640, height: float = 360, xlabel: str = "", ylabel: str = "") -> tuple[Figure, Axes]:
+    """An empty chart of the course's look, ``width`` × ``height`` pixels as shown."""
+    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor=CARD, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_facecolor(CARD)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.grid(color=RULE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK, labelsize=9)
+    axes.set_xlabel(xlabel, color=INK, fontsize=10)
+    axes.set_ylabel(ylabel, color=INK, fontsize=10)
+    return figure, axes
+
+
+def series_style(k: int) -> Style:
+    """The style of the k-th arm of a chart. Raises `CourseError` when there are more arms than styles."""
+    if k >= len(SERIES):
+        raise bad_input(f"series {k + 1}", f"at most {len(SERIES)} series in a chart", "split the chart")
+    return SERIES[k]
+
+
+def search_curve(
+    arms: ArrayLike | Mapping[str, ArrayLike],
+    *,
+    optimum: float | None = None,
+    xlabel: str = "architectures evaluated",
+    ylabel: str = "best validation accuracy so far",
+) -> Figure:
+    """How good the best found so far is, for each arm an array (runs, trials): the median over runs as a line, the
+    middle half of the runs (quartiles) as a band. ``optimum``: a dotted line at what can be reached at most."""
+    named = arms if isinstance(arms, Mapping) else {"": arms}
+    figure, axes = chart(xlabel=xlabel, ylabel=ylabel)
+    for k, (name, values) in enumerate(named.items()):
+        best = np.asarray(values, dtype=float)
+        if best.ndim != 2 or best.size == 0:
+            raise bad_input(f"an array of shape {best.shape}", "shape (runs, trials)", "stack one row for each run")
+        style, trials = series_style(k), np.arange(1, best.shape[1] + 1)
+        low, median, high = np.quantile(best, (0.25, 0.5, 0.75), axis=0)
+        if len(best) > 1:
+            axes.fill_between(trials, low, high, color=style.color, alpha=0.15, linewidth=0)
+        axes.plot(
+            trials,
+            median,
+            color=style.color,
+            linewidth=2,
+            linestyle=_dash(style, 2),
+            marker=style.marker,
+            markevery=max(1, len(trials) // 8),
+            markersize=5,
+            label=name,
+        )
+    if optimum is not None:
+        axes.axhline(optimum, color=INK, linewidth=1, linestyle=":", label="best there is")
+    if any(axes.get_legend_handles_labels()[1]):
+        axes.legend(frameon=False, fontsize=9, loc="lower right", handlelength=3.5)
+    return figure
+
+
+def accuracy_scatter(
+    groups: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    xlabel: str = "parameters",
+    ylabel: str = "validation accuracy",
+    log: bool = False,
+) -> Figure:
+    """Accuracy against cost: for each group its (costs, accuracies), told apart by marker shape and colour. Later
+    groups lie on top and are drawn larger when they have few points. ``log``: logarithmic costs."""
+    figure, axes = chart(xlabel=xlabel, ylabel=ylabel)
+    for k, (name, (costs, accuracies)) in enumerate(groups.items()):
+        style, x = series_style(k), np.asarray(costs, dtype=float)
+        many = x.size > 50
+        axes.scatter(
+            x,
+            np.asarray(accuracies, dtype=float),
+            s=14 if many else 60,
+            marker=style.marker,
+            color=style.color,
+            alpha=0.35 if many else 1.0,
+            edgecolors="none" if many else CARD,
+            label=name,
+        )
+    if log:
+        axes.set_xscale("log")
+    else:
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.legend(frameon=True, framealpha=0.9, edgecolor=RULE, fontsize=9, loc="best")
+    return figure
+
+
+def images_grid(images: ArrayLike, labels: Sequence[str], columns: int = 8) -> Figure:
+    """Small pictures with a label under each. ``images``: (n, height, width), or (n, 3, height, width) in 0..1."""
+    pixels = np.asarray(images, dtype=float)
+    if pixels.ndim not in (3, 4) or len(pixels) != len(labels) or not len(labels):
+        raise bad_input(
+            f"{pixels.shape} images and {len(labels)} labels",
+            "(n, height, width) or (n, 3, height, width) images and n labels",
+            "give one label for each image",
+        )
+    columns = min(columns, len(labels))
+    rows = math.ceil(len(labels) / columns)
+    figure = Figure(figsize=(0.92 * columns, 1.12 * rows), dpi=_DPI, facecolor=CARD, layout="constrained")
+    FigureCanvasAgg(figure)
+    for k, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        axes.axis("off")
+        if k < len(labels):
+            image = pixels[k] if pixels.ndim == 3 else np.clip(pixels[k].transpose(1, 2, 0), 0, 1)
+            axes.imshow(image, cmap="gray", interpolation="nearest")
+            axes.set_title(labels[k], fontsize=8, color=INK, y=-0.26)
+    return figure
+
+
+def _dash(style: Style, width: float) -> str | tuple[float, tuple[float, ...]]:
+    # Matplotlib counts dashes in line widths
+    return (0.0, tuple(length / width for length in style.dash)) if style.dash else "-"
