@@ -20,7 +20,7 @@ from scipy.optimize import linprog
 from ..errors import bad_input
 from .scene import Point
 
-BEND = 34.0
+BEND = 30.0
 """Width of the space between two ranks, where lines bend."""
 GAP = 12.0
 """Least distance between two things on one rank."""

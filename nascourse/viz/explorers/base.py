@@ -35,7 +35,8 @@ class LiveText(anywidget.AnyWidget):
     function render({ model, el }) {
       const p = document.createElement("p");
       p.setAttribute("aria-live", "polite");
-      p.style.cssText = "margin:4px 8px; line-height:1.4; max-width:110ch; white-space:pre-line";
+      p.style.cssText = "margin:4px 8px; line-height:1.4; max-width:110ch";
+      p.style.color = "var(--jp-content-font-color1, inherit)";
       const say = () => { p.textContent = model.get("value"); };
       model.on("change:value", say);
       say();
@@ -61,7 +62,7 @@ class Explorer(VBox):
         self._held = False
         left = VBox(
             list(panel if panel is not None else self.controls.values()),
-            layout=Layout(flex="0 1 270px", min_width="230px", overflow="hidden"),
+            layout=Layout(flex="0 0 auto", max_width="100%", overflow="hidden"),
         )
         right = Box([self.picture], layout=Layout(flex="1 1 420px", min_width="300px", overflow="hidden"))
         page = Box([left, right], layout=Layout(display="flex", flex_flow="row wrap", align_items="center"))

@@ -43,7 +43,11 @@ class MicroCellExplorer(Explorer):
         super().__init__(
             {
                 f"edge_{i}_{j}": Dropdown(
-                    options=MICRO_OPS, value=op, description=f"{i} → {j}", layout=Layout(width="240px")
+                    options=MICRO_OPS,
+                    value=op,
+                    description=f"{i} → {j}",
+                    style={"description_width": "44px"},
+                    layout=Layout(width="190px"),
                 )
                 for (i, j), op in zip(MICRO_EDGES, ops, strict=True)
             }
