@@ -1,0 +1,127 @@
+"""The candidate operations ("primitives"), one table.
+
+Eight primitives of DARTS (Liu et al. 2019, section 3.1 and code), five of NAS-Bench-201 (Dong & Yang 2020), and two
+that NASNet-A and AmoebaNet-A use besides. Every operation maps (batch, channels, h, w) to (batch, channels,
+h/stride, w/stride). A convolution is ReLU - convolution - batch normalization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import bad_input
+
+
+class Zero(nn.Module):
+    """``none``: no information passes, only the shape."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
+
+
+class FactorizedReduce(nn.Module):
+    """Halve height and width with two 1x1 convolutions of stride 2, the second shifted by one pixel, so that every
+    input pixel is seen by one of them (DARTS code)."""
+
+    def __init__(self, c_in: int, c_out: int, affine: bool = True) -> None:
+        super().__init__()
+        if c_out % 2:
+            raise bad_input(c_out, "an even number of output channels", "choose even channels for a reduction")
+        self.conv_1 = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
+        self.conv_2 = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
+        self.bn = nn.BatchNorm2d(c_out, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(x)
+        shifted = nn.functional.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))[:, :, 1:, 1:]
+        return self.bn(torch.cat([self.conv_1(x), self.conv_2(shifted)], dim=1))
+
+
+def relu_conv_bn(c_in: int, c_out: int, kernel: int, stride: int = 1, affine: bool = True) -> nn.Sequential:
+    """ReLU - convolution (kernel x kernel) - batch normalization."""
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(c_in, c_out, kernel, stride=stride, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(c_out, affine=affine),
+    )
+
+
+def _separable(channels: int, kernel: int, stride: int, affine: bool, dilation: int = 1) -> list[nn.Module]:
+    """ReLU - depthwise - pointwise - batch normalization: half of ``sep_conv``, the whole of ``dil_conv``."""
+    padding = dilation * (kernel - 1) // 2
+    return [
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        nn.BatchNorm2d(channels, affine=affine),
+    ]
+
+
+def _none(channels: int, stride: int, affine: bool) -> nn.Module:
+    return Zero(stride)
+
+
+def _skip(channels: int, stride: int, affine: bool) -> nn.Module:
+    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
+
+
+def _max_pool(channels: int, stride: int, affine: bool) -> nn.Module:
+    return nn.MaxPool2d(3, stride, padding=1)
+
+
+def _avg_pool(channels: int, stride: int, affine: bool) -> nn.Module:
+    return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
+
+
+def _conv(kernel: int) -> Callable[[int, int, bool], nn.Module]:
+    return lambda channels, stride, affine: relu_conv_bn(channels, channels, kernel, stride, affine)
+
+
+def _sep_conv(kernel: int) -> Callable[[int, int, bool], nn.Module]:
+    return lambda channels, stride, affine: nn.Sequential(
+        *_separable(channels, kernel, stride, affine), *_separable(channels, kernel, 1, affine)
+    )
+
+
+def _dil_conv(kernel: int) -> Callable[[int, int, bool], nn.Module]:
+    return lambda channels, stride, affine: nn.Sequential(*_separable(channels, kernel, stride, affine, dilation=2))
+
+
+def _conv_7x1_1x7(channels: int, stride: int, affine: bool) -> nn.Module:
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, (1, 7), stride=(1, stride), padding=(0, 3), bias=False),
+        nn.Conv2d(channels, channels, (7, 1), stride=(stride, 1), padding=(3, 0), bias=False),
+        nn.BatchNorm2d(channels, affine=affine),
+    )
+
+
+OPS: dict[str, Callable[[int, int, bool], nn.Module]] = {
+    "none": _none,
+    "skip_connect": _skip,
+    "max_pool_3x3": _max_pool,
+    "avg_pool_3x3": _avg_pool,
+    "sep_conv_3x3": _sep_conv(3),
+    "sep_conv_5x5": _sep_conv(5),
+    "sep_conv_7x7": _sep_conv(7),
+    "dil_conv_3x3": _dil_conv(3),
+    "dil_conv_5x5": _dil_conv(5),
+    "conv_7x1_1x7": _conv_7x1_1x7,
+    "nor_conv_1x1": _conv(1),
+    "nor_conv_3x3": _conv(3),
+}
+"""Operation by name: (channels, stride, affine) -> module."""
+
+
+def make_op(name: str, channels: int, stride: int = 1, affine: bool = True) -> nn.Module:
+    """The operation called ``name`` on ``channels`` channels. Raises `CourseError` for a name that is not in `OPS`."""
+    if name not in OPS:
+        raise bad_input(name, f"an operation out of {', '.join(OPS)}", "check the spelling")
+    return OPS[name](channels, stride, affine)
