@@ -75,7 +75,7 @@ def _sample(values: ArrayLike, least: int = 1) -> Sample:
 
 
 def _pair(a: ArrayLike, b: ArrayLike, paired: bool) -> tuple[Sample, Sample]:
-    first, second = _sample(a, 2), _sample(b, 2)
+    first, second = _sample(a), _sample(b)
     if paired and len(first) != len(second):
         raise bad_input(f"{len(first)} and {len(second)} values", "pairs", "give the same seeds to both arms")
     return first, second
