@@ -11,10 +11,12 @@ from torch import nn
 
 from ..errors import bad_input
 from ..spaces.base import Architecture
+from ..spaces.cell import Genotype
 from ..spaces.micro import MicroCell
+from .cells import CellNetwork
 from .fixed import MicroNetwork
 
-NETWORKS: dict[type, Callable[..., nn.Module]] = {MicroCell: MicroNetwork}
+NETWORKS: dict[type, Callable[..., nn.Module]] = {MicroCell: MicroNetwork, Genotype: CellNetwork}
 
 
 def build(arch: Architecture, **net: Any) -> nn.Module:
