@@ -1,0 +1,115 @@
+"""Lesson 01: what a small random search finds, and what is left of it on images that chose nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..data import Images, SearchData, load, load_test
+from ..evaluation import statistics
+from ..evaluation.statistics import Interval
+from ..evaluation.training import Recipe, TrainFromScratch, accuracy, train
+from ..evidence import Evidence, experiment
+from ..networks.build import build_seeded, count
+from ..search.loop import search, trial_seed
+from ..search.random import RandomSearch
+from ..spaces.base import Evaluation, Trial
+from ..spaces.micro import MicroCell, MicroSpace
+
+NET: Mapping[str, Any] = {"channels": 8, "cells": (3,), "in_channels": 1, "stem_stride": 2}
+"""The lesson's small network: a stem that halves the image, three cells of eight channels, a linear layer."""
+
+RESIDUAL = MicroCell.from_string("|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|")
+"""The hand-made cell: two convolutions and a skip connection around them, a residual block (He et al. 2016)."""
+
+ARMS = ("winner", "median", "hand_made")
+IMAGE = (1, 14, 14)
+
+
+def search_data(images: int) -> tuple[SearchData, SearchData]:
+    """``images`` to train on, with the half of the validation images that chooses; and the same with the other half,
+    which chooses nothing."""
+    data = load().shrunk(2)
+    half = len(data.valid) // 2
+    train_on = data.train[:images]
+    return SearchData(train_on, data.valid[:half]), SearchData(train_on, data.valid[half:])
+
+
+def hand_made(params: int) -> dict[str, Any]:
+    """Width and depth of the residual network whose number of parameters is nearest to ``params``."""
+    sizes = [{**NET, "channels": channels, "cells": (cells,)} for channels in range(4, 17) for cells in range(1, 6)]
+    return min(sizes, key=lambda net: abs(count(RESIDUAL, IMAGE, **net).params - params))
+
+
+def tested(cell: MicroCell, net: Mapping[str, Any], data: Images, test: Images, epochs: int, seed: int) -> float:
+    """Train the network of ``cell`` on all of ``data``, without looking at anything else, and test it."""
+    network = build_seeded(cell, seed, **net)
+    train(network, SearchData(data, data[:1]), recipe(epochs), seed)
+    return accuracy(network, test)
+
+
+def recipe(epochs: int) -> Recipe:
+    return Recipe(epochs=epochs, batch_size=64, lr=0.1)
+
+
+def _beats_median(evidence: Evidence) -> Interval:
+    winner, median = (evidence.values("search", f"{arm}_test") for arm in ("winner", "median"))
+    return statistics.difference(winner, median, paired=True)
+
+
+def _beats_hand_made(evidence: Evidence) -> Interval:
+    winner, by_hand = (evidence.values("search", f"{arm}_test") for arm in ("winner", "hand_made"))
+    return statistics.difference(winner, by_hand, paired=True)
+
+
+@experiment(
+    "01_full_run",
+    hypothesis="The best of 60 cells, each trained for three epochs, beats a residual network of its size by more "
+    "than half a point.",
+    arms=("search",),
+    seeds=1,
+    budget={"trials": 60, "images": 8000, "epochs": 3, "final_epochs": 12},
+    effect=_beats_hand_made,
+    smallest=0.005,
+    tolerance=0.03,
+)
+@experiment(
+    "01_winner_beats_median",
+    hypothesis="The best of 12 random cells, retrained, has a test accuracy more than half a point above that of the "
+    "median cell.",
+    arms=("search",),
+    seeds=16,
+    budget={"trials": 12, "images": 8000, "epochs": 1, "final_epochs": 3},
+    effect=_beats_median,
+    smallest=0.005,
+    tolerance=0.03,
+)
+def one_search(arm: str, seed: int, trials: int, images: int, epochs: int, final_epochs: int) -> dict[str, Any]:
+    """One search, its winner and its median cell evaluated once more on fresh images with a fresh seed, and the three
+    finalists retrained equally and tested."""
+    chooses, confirms = search_data(images)
+    cheap: Evaluation[MicroCell] = TrainFromScratch(chooses, recipe(epochs), NET)
+    history = search(RandomSearch(MicroSpace()), cheap, trials, seed=seed)
+    ranked = sorted(history, key=lambda told: told.result.accuracy)
+    finalists = {"winner": ranked[-1], "median": ranked[len(ranked) // 2]}
+    again = TrainFromScratch(confirms, recipe(epochs), NET)
+    values: dict[str, Any] = {
+        "cells": [str(told.trial.arch) for told in history],
+        "accuracies": history.accuracies.tolist(),
+        "params": [told.result.params for told in history],
+    }
+    for name, told in finalists.items():
+        values[f"{name}_trial"] = told.trial.number
+        values[f"{name}_valid"] = told.result.accuracy
+        values[f"{name}_again"] = again(Trial(trials, told.trial.arch, trial_seed(seed, trials))).accuracy
+        values[f"{name}_params"] = told.result.params
+    size = hand_made(values["winner_params"])
+    values |= {"hand_made_channels": size["channels"], "hand_made_cells": size["cells"][0]}
+    values["hand_made_params"] = count(RESIDUAL, IMAGE, **size).params
+
+    everything, test = load().shrunk(2).both(), load_test().shrunk(2)
+    networks = {name: (told.trial.arch, NET) for name, told in finalists.items()} | {"hand_made": (RESIDUAL, size)}
+    for name, (cell, net) in networks.items():
+        seed_of_all = trial_seed(seed, trials + 1)
+        values[f"{name}_test"] = tested(cell, net, everything, test, final_epochs, seed_of_all)
+    return values
