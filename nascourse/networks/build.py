@@ -52,6 +52,10 @@ def count(arch: Architecture, image: Sequence[int] = (3, 32, 32), **net: Any) ->
         return count_network(build(arch, **net), image)
 
 
+def _unchanged(x: torch.Tensor) -> torch.Tensor:
+    return x
+
+
 def count_network(network: nn.Module, image: Sequence[int]) -> Counts:
     """What a network costs on an image of (channels, height, width): one forward pass in evaluation mode."""
     macs = 0
@@ -66,6 +70,10 @@ def count_network(network: nn.Module, image: Sequence[int]) -> Counts:
 
     hooks = [layer.register_forward_hook(add) for layer in network.modules()]
     training, device = network.training, next(network.parameters()).device
+    # these change no shape and count nothing, but take three quarters of the time on the meta device
+    idle = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d | nn.ReLU)]
+    for layer in idle:
+        vars(layer)["forward"] = _unchanged
     try:
         with torch.no_grad():
             network.eval()(torch.empty(1, *image, device=device))
@@ -73,4 +81,6 @@ def count_network(network: nn.Module, image: Sequence[int]) -> Counts:
         network.train(training)
         for hook in hooks:
             hook.remove()
+        for layer in idle:
+            del vars(layer)["forward"]
     return Counts(sum(p.numel() for p in network.parameters()), macs)
