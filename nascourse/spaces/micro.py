@@ -73,7 +73,11 @@ class MicroCell:
         ops = checked_fields(data, cls.kind, 1, {"ops": list})["ops"]
         if len(ops) != len(MICRO_EDGES):
             raise bad_input(f"ops of length {len(ops)}", "field 'ops' with six operations", "repair 'ops' in the JSON")
-        return cls(tuple(_check_op(op) for op in ops))
+        if wrong := [op for op in ops if op not in MICRO_OPS]:
+            raise bad_input(
+                f"ops with {wrong[0]!r}", f"field 'ops' out of {', '.join(MICRO_OPS)}", "repair 'ops' in the JSON"
+            )
+        return cls(tuple(ops))
 
     def edges(self) -> Iterator[tuple[int, int, str]]:
         """(source, target, operation) of each edge, as written."""
