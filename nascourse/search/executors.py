@@ -173,12 +173,14 @@ class Processes(Executor):
         self._threads = ThreadPoolExecutor(workers)
         self._mine = threading.local()
         self._all: set[_Worker] = set()
+        self._closing = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         return self._threads.submit(self._run, fn, args, kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         if not wait:
+            self._closing = True  # these deaths are wanted: no new workers
             for worker in tuple(self._all):
                 worker.process.terminate()
         self._threads.shutdown(wait=wait, cancel_futures=cancel_futures or not wait)
@@ -187,6 +189,8 @@ class Processes(Executor):
 
     def _run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for _ in range(ATTEMPTS):
+            if self._closing:
+                break
             worker = getattr(self._mine, "worker", None)
             if worker is None:
                 worker = self._mine.worker = _Worker()

@@ -44,7 +44,8 @@ def search(
     """Let ``strategy`` spend ``budget`` evaluations, and return all trials in the order of asking.
 
     Trial n is asked for once trial n − ``window`` was told, and results are told in the order of asking. So the
-    search is the same on any executor; a larger window keeps more workers busy and decides on older knowledge.
+    search is the same on any executor; a larger window keeps more workers busy (twice their number is plenty) and
+    decides on older knowledge.
 
     cache: answer a repeated architecture (at the same fidelity) by its first result; otherwise evaluate it again
     with the new trial's seed. executor: a factory of executors (see `executors`); None evaluates in this process.
@@ -55,6 +56,8 @@ def search(
     tells how many. Raises `CourseError` where the journal belongs to another search or the disk is full.
     """
     _check(budget, seed, window)
+    if executor is not None and window == 1:
+        warnings.warn("window=1 keeps one worker busy: take a window of twice the number of workers", stacklevel=2)
     strategy.start(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STRATEGY,))))
     log = None
     if journal is not None:

@@ -129,6 +129,27 @@ def alive(pids: Path) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
+def test_an_interrupt_ends_the_workers_too(tmp_path: Path) -> None:
+    pids, journal = tmp_path / "pids", tmp_path / "j.jsonl"
+    pids.mkdir()
+    code = "import sys, tests.search.toys as toys; toys.BUDGET = 10**6\ntoys.main('pool', *sys.argv[1:])"
+    process = subprocess.Popen([sys.executable, "-c", code, journal, pids], stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and (not journal.exists() or journal.stat().st_size < 5000):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert errors.splitlines()[-1] == "KeyboardInterrupt"
+    assert len(list(pids.iterdir())) == 2
+    assert not alive(pids)
+    assert journal.read_bytes().endswith(b"\n")
+
+
+def test_one_worker_for_many_is_warned_of(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="window=1 keeps one worker busy"):
+        search(LocalSearch(MicroSpace()), conv_share, 2, executor=partial(ThreadPoolExecutor, 2))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 @pytest.mark.parametrize(("mode", "kills"), [("serial", 4), ("pool", 4), ("dask", 2)])
 def test_kill_minus_nine_at_random_moments_changes_nothing(mode: str, kills: int, tmp_path: Path) -> None:
     """The killed search is continued until it ends: the same journal as without a kill, and no process left over."""
