@@ -145,7 +145,9 @@ def find(*candidates: str) -> Path:
             if (folder / candidate).exists():
                 return folder / candidate
     raise bad_input(
-        candidates[0], "a file or folder in NASCOURSE_DATA or the checkout's data/", "restore it with git, or set NASCOURSE_DATA"
+        candidates[0],
+        "a file or folder in NASCOURSE_DATA or the checkout's data/",
+        "restore it with git, or set NASCOURSE_DATA",
     )
 
 
@@ -251,7 +253,9 @@ def _downloaded(fetch: Any, what: str) -> None:
         fetch(str(root))
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:80]
-        raise bad_input(f"download of {what}", "a connection to its server", f"try later or set NASCOURSE_DATA ({reason})") from error
+        raise bad_input(
+            f"download of {what}", "a connection to its server", f"try later or set NASCOURSE_DATA ({reason})"
+        ) from error
 
 
 def _images(arrays: Arrays, part: str) -> Images:

@@ -89,7 +89,7 @@ def train_side_by_side(
     if recipe.clip is not None:
         raise bad_input(f"clip={recipe.clip}", "clip=None", "members side by side share one gradient norm")
     start = time.perf_counter()
-    whole = grouped(networks).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    whole = grouped(networks).to(memory_format=torch.channels_last)
     steps = len(data.train) // recipe.batch_size
     optimizer, schedule = recipe.optimizer(whole.parameters(), recipe.epochs * steps)
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]

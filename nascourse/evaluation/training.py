@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from ..data import Images, SearchData, batches
 from ..errors import bad_input
 from ..networks.build import build_seeded, count_network
-from ..spaces.base import Architecture, Result, Trial
+from ..spaces.base import A, Result, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,9 @@ class Recipe:
     def optimizer(self, parameters: Iterable[nn.Parameter], steps: int) -> tuple[torch.optim.SGD, Any]:
         """The optimizer and its schedule, which steps once a batch, ``steps`` times in all."""
         nesterov = self.momentum > 0
-        sgd = torch.optim.SGD(parameters, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=nesterov)
+        sgd = torch.optim.SGD(
+            parameters, self.lr, self.momentum, weight_decay=self.weight_decay, nesterov=nesterov, fused=True
+        )
         return sgd, torch.optim.lr_scheduler.CosineAnnealingLR(sgd, steps)
 
 
@@ -129,7 +131,7 @@ class TrainFromScratch:
     device: str = "cpu"
     progress: bool = False
 
-    def __call__(self, trial: Trial[Architecture]) -> Result:
+    def __call__(self, trial: Trial[A]) -> Result:
         recipe = self.recipe if trial.fidelity is None else Recipe(**asdict(self.recipe) | {"epochs": trial.fidelity})
         network = build_seeded(trial.arch, trial.seed, **self.net)
         counts = count_network(network, self.data.train.shape)

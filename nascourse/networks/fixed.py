@@ -63,10 +63,11 @@ class MicroNetwork(nn.Module):
         cells: Sequence[int] = (5, 5, 5),
         classes: int = 10,
         in_channels: int = 3,
+        stem_stride: int = 1,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = [
-            nn.Conv2d(in_channels, channels, 3, padding=1, bias=False),
+            nn.Conv2d(in_channels, channels, 3, stride=stem_stride, padding=1, bias=False),
             nn.BatchNorm2d(channels),
         ]
         for stage, count in enumerate(cells):
