@@ -80,7 +80,7 @@ def draw_images(seed: int, images: int) -> tuple[tuple[Tensor, Tensor], tuple[Te
 
 
 def filter_problem(seed: int, images: int) -> Bilevel:
-    """w: (50 features, 10 classes); α: (3 edges, 6 filters). Squared error to one-hot labels, ridge on w in training."""
+    """w: (50 features, 10 classes); α: (3 edges, 6 filters). Squared error to one-hot labels; in training ridge."""
     (x, y), (x_valid, y_valid) = draw_images(seed, images)
 
     def squared(w: Tensor, rows: Tensor, labels: Tensor) -> Tensor:
@@ -121,13 +121,13 @@ def enumerated(seed: int, images: int) -> dict[tuple[int, ...], float]:
         return {cell: solved_loss(problem, sharp(cell)) for cell in all_cells()}
 
 
-def descend(problem: Bilevel, method: str, steps: int, w: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def descend(problem: Bilevel, method: str, steps: int) -> tuple[Tensor, Tensor]:
     """(w, α) after so many Adam steps of α, from α = 0. ``first order`` and ``one step unrolled`` take a gradient step
     of w after each (w from 0); ``first order, w solved`` and ``exact`` solve for w each time."""
     alpha = torch.zeros(len(FILTER_EDGES), len(FILTERS), dtype=torch.float64)
     optimizer = torch.optim.Adam([alpha], RATE_ALPHA, betas=(0.5, 0.999))
     solved = method in ("first order, w solved", "exact")
-    w = torch.zeros_like(problem.solve(alpha)) if w is None else w
+    w = torch.zeros_like(problem.solve(alpha))
     for _ in range(steps):
         w = problem.solve(alpha) if solved else w
         if method == "exact":

@@ -1,0 +1,136 @@
+"""The relaxation as pictures: a cell before, during and after it, and the mixed output of one edge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import bad_input
+from .compose import above
+from .dag import DagEdge, DagNode, dag_scene
+from .palette import CARD, INK, MARK, MUTED, RULE, SERIES
+from .scene import Box, Group, Item, Scene, Text, marker
+
+_NODES = (DagNode("0", "image", "box"), DagNode("1"), DagNode("2", "output", "box"))
+_PAIRS = ((0, 1), (0, 2), (1, 2))
+_SHADES = 16
+
+
+def relaxation_panels(alphas: ArrayLike, names: Sequence[str], styles: Mapping[str, str], unknown: str = "?") -> Scene:
+    """Three panels of a cell with three edges: nothing known, a mixture on every edge, the strongest kept.
+
+    alphas: (3 edges, operations); names: of the operations; styles: for each name the primitive it is drawn like.
+    """
+    weights = softmax(alphas)
+    kept = [names[k] for k in weights.argmax(1)]
+    panels = (
+        ("a · unknown", [DagEdge(str(i), str(j), label=unknown) for i, j in _PAIRS]),
+        (
+            "b · mixed on every edge",
+            [
+                DagEdge(str(i), str(j), styles[name], "", width=0.8 + 4.5 * float(weight))
+                for (i, j), row in zip(_PAIRS, weights, strict=True)
+                for name, weight in zip(names, row, strict=True)
+            ],
+        ),
+        (
+            "c · the strongest kept",
+            [DagEdge(str(i), str(j), styles[name], name) for (i, j), name in zip(_PAIRS, kept, strict=True)],
+        ),
+    )
+    alt = (
+        "The same cell of three nodes three times. a: every edge carries a question mark. b: every edge is a bundle of "
+        f"{len(names)} lines, one for each operation, as thick as its softmax weight. c: the thickest of each "
+        f"bundle is left, {', '.join(kept)}."
+    )
+    return above(*(dag_scene(_NODES, edges, title, title) for title, edges in panels), alt=alt)
+
+
+def mixed_output_scene(names: Sequence[str], outputs: ArrayLike, alphas: Sequence[float]) -> Scene:
+    """One edge: what each operation makes of the image, its α and softmax weight, and beside it the mixture and what
+    argmax would keep of it. outputs: (operations, height, width), not negative. Raises `CourseError` for numbers
+    that do not fit together."""
+    pictures = np.asarray(outputs, dtype=float)
+    if pictures.ndim != 3 or not len(names) == len(pictures) == len(alphas):
+        raise bad_input(
+            f"{len(names)} names, outputs {pictures.shape}, {len(alphas)} alphas",
+            "one name, one picture (height, width) and one α for each operation",
+            "see the explorer of lesson 07",
+        )
+    weights = softmax([alphas])[0]
+    best, mixture = int(weights.argmax()), np.tensordot(weights, pictures, 1)
+    lost = discretization_error(pictures, weights)
+    items: list[Item] = [
+        Text(18, 22, "operation", 12, MUTED, "start"),
+        Text(102, 22, "o(x)", 12, MUTED),
+        Text(146, 22, "α", 12, MUTED),
+        Text(180, 22, "softmax weight", 12, MUTED, "start"),
+    ]
+    white = float(pictures.max()) or 1.0
+    for k, name in enumerate(names):
+        y = 38 + 48 * k
+        chosen = k == best
+        items += [
+            Text(18, y + 21, name, 12, INK, "start", bold=chosen),
+            _pixels(pictures[k], 81, y, 3, white),
+            Text(146, y + 21, f"{alphas[k]:.1f}".replace("-", "−"), 12),
+            Box(180, y + 11, 150, 20, fill=CARD, stroke=RULE, line=1),
+            Box(180, y + 11, max(150 * float(weights[k]), 0.5), 20, fill=SERIES[1 if chosen else 0].color),
+            Text(338, y + 21, f"{weights[k]:.2f}", 12, anchor="start", bold=chosen),
+        ]
+        if chosen:
+            items += [marker("*", 382, y + 21, 17, INK), marker("*", 382, y + 21, 9, MARK)]
+    size = 8
+    side = size * pictures.shape[1]
+    left, top = 446, 38
+    items += [
+        Text(left + size * pictures.shape[2] / 2, 22, "mixture", 13, bold=True),
+        _pixels(mixture, left, top, size, white),
+        Text(left + size * pictures.shape[2] / 2, top + side + 22, f"argmax keeps: {names[best]}", 13, bold=True),
+        _pixels(pictures[best], left, top + side + 38, size, white),
+        Text(left + size * pictures.shape[2] / 2, top + 2 * side + 56, f"difference {_percent(lost)}", 12, MUTED),
+    ]
+    height = max(38 + 48 * len(names), top + 2 * side + 66) + 12
+    told = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(names, weights, strict=True))
+    alt = f"Softmax weights: {told}. Argmax keeps {names[best]}; it differs from the mixture by {_percent(lost)}."
+    return Scene(left + size * pictures.shape[2] + 46, height, tuple(items), alt)
+
+
+def discretization_error(outputs: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """‖o_best(x) − mixture‖ / ‖mixture‖, o_best the operation of largest weight; infinite where the mixture is 0."""
+    mixture = np.tensordot(weights, outputs, 1)
+    size = float(np.linalg.norm(mixture))
+    return float(np.linalg.norm(outputs[weights.argmax()] - mixture)) / size if size else math.inf
+
+
+def softmax(alphas: ArrayLike) -> NDArray[np.float64]:
+    """Rows of weights. alphas: (edges, operations)."""
+    rows = np.asarray(alphas, dtype=float)
+    powers = np.exp(rows - rows.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _percent(part: float) -> str:
+    return f"{part:.0%}" if math.isfinite(part) else "without bound"
+
+
+def _pixels(image: NDArray[np.float64], x: float, y: float, size: int, white: float) -> Group:
+    """A grey picture, black 0; neighbours of one shade share a box, so that the live picture stays small."""
+    levels = np.clip(np.round(image / white * (_SHADES - 1)), 0, _SHADES - 1).astype(int)
+    height, width = levels.shape
+    items: list[Item] = [Box(x, y, width * size, height * size, fill="#000000")]
+    for row, line in enumerate(levels):
+        column = 0
+        for level, run in groupby(line.tolist()):
+            length = len(list(run))
+            if level:
+                grey = round(255 * level / (_SHADES - 1))
+                items.append(
+                    Box(x + column * size, y + row * size, length * size, size, fill=f"#{grey:02X}{grey:02X}{grey:02X}")
+                )
+            column += length
+    return Group(tuple(items))
