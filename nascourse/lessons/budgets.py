@@ -19,13 +19,16 @@ class Numbers(NamedTuple):
 
 BUDGETS: dict[str, dict[str, Numbers]] = {
     "00": {
-        "trials": Numbers(ci=2, lesson=4, full=8),
+        "images": Numbers(ci=200, lesson=2000, full=8000),
+        "epochs": Numbers(ci=1, lesson=1, full=3),
+        "seeds": Numbers(ci=2, lesson=4, full=8),  # trainings of the same network
     },
     "01": {
-        "images": Numbers(ci=500, lesson=4000, full=10_000),  # training images of one evaluation in the search
-        "trials": Numbers(ci=2, lesson=12, full=200),
+        "trials": Numbers(ci=3, lesson=12, full=60),
+        "images": Numbers(ci=500, lesson=8000, full=8000),  # training images of one evaluation in the search
         "epochs": Numbers(ci=1, lesson=1, full=3),
-        "final_epochs": Numbers(ci=1, lesson=2, full=12),  # the equal retraining of the three finalists
+        "final_images": Numbers(ci=500, lesson=12_000, full=12_000),  # of the equal retraining of the finalists
+        "final_epochs": Numbers(ci=1, lesson=3, full=12),
     },
 }
 """lesson number -> name -> its numbers. The name becomes an attribute of what `setup` returns."""
