@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -201,9 +202,9 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """An IDX file of bytes, plain or gzipped (the format of MNIST). Raises `CourseError` for anything else."""
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise bad_input(path.name, "a readable IDX file", f"fetch it again ({error})") from error
-    if len(raw) < 4 or raw[:3] != b"\0\0\x08":
+    if len(raw) < 4 or raw[:3] != b"\0\0\x08" or len(raw) < 4 + 4 * raw[3]:
         raise bad_input(path.name, "an IDX file of unsigned bytes", "fetch the original file again")
     dimensions = raw[3]
     shape = np.frombuffer(raw, ">u4", count=dimensions, offset=4).astype(int)
