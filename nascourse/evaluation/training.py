@@ -139,7 +139,7 @@ class TrainFromScratch:
         done = train(network, self.data, recipe, trial.seed, self.device, bar)
         extra: dict[str, Any] = {"accuracies": list(done.accuracies)}
         if done.diverged:
-            extra["diverged"] = done.diverged
+            extra |= {"diverged": done.diverged, "failed": f"the training diverged in epoch {done.diverged}"}
         return Result(done.accuracy, counts.params, counts.macs, trial.fidelity, extra)
 
     def describe(self) -> dict[str, Any]:
