@@ -14,7 +14,7 @@ So every node is a sum of terms ``count * pool^k(atom)`` where an atom is x or o
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
+from functools import cache
 from itertools import permutations, product
 
 from .micro import MICRO_EDGES, MicroCell, MicroSpace
@@ -48,7 +48,7 @@ def _terms(node: Counter[tuple[int, int]]) -> Terms:
     return tuple(sorted((atom, pools, n) for (atom, pools), n in node.items()))
 
 
-@lru_cache(maxsize=None)
+@cache
 def canonical_key(cell: MicroCell) -> Formula:
     """The formula with its convolutions numbered canonically: equal exactly when two cells are one function."""
     output, convs = formula(cell)
@@ -72,7 +72,7 @@ def _renamed(output: Terms, convs: tuple[tuple[str, Terms], ...], order: tuple[i
     return rename(output), tuple((convs[old - 1][0], rename(convs[old - 1][1])) for old in order)
 
 
-@lru_cache(maxsize=1)
+@cache
 def distinct_classes() -> dict[Formula, tuple[MicroCell, ...]]:
     """All 15,625 cells grouped by function, in the order of `MicroSpace.all_cells`; a class's first cell stands
     for it."""

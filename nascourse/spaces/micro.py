@@ -123,6 +123,12 @@ class MicroSpace(SearchSpace[MicroCell]):
         from_b = set(rng.permutation(len(MICRO_EDGES))[: len(MICRO_EDGES) // 2].tolist())
         return MicroCell(tuple(b.ops[e] if e in from_b else a.ops[e] for e in range(len(MICRO_EDGES))))
 
+    def canonical(self, cell: MicroCell) -> MicroCell:
+        """The first cell, in the order of `all_cells`, that computes the same function (see `spaces.canonical`)."""
+        from .canonical import canonical  # which builds on this module
+
+        return canonical(cell)
+
     def all_cells(self) -> Iterator[MicroCell]:
         """Every cell as written, in the order of `encode`."""
         return (MicroCell(ops) for ops in product(MICRO_OPS, repeat=len(MICRO_EDGES)))
