@@ -27,8 +27,8 @@ class Zero(nn.Module):
 
 
 class FactorizedReduce(nn.Module):
-    """Halve height and width with two 1x1 convolutions of stride 2, the second shifted by one pixel, so that every
-    input pixel is seen by one of them (DARTS code)."""
+    """Halve height and width with two 1x1 convolutions of stride 2, the second shifted by one pixel down and right:
+    one sees the pixels of even row and column, the other those of odd row and column (DARTS code)."""
 
     def __init__(self, c_in: int, c_out: int, affine: bool = True) -> None:
         super().__init__()
