@@ -24,7 +24,6 @@ NET: Mapping[str, Any] = {"channels": 8, "cells": (3,), "in_channels": 1, "stem_
 RESIDUAL = MicroCell.from_string("|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|")
 """The hand-made cell: two convolutions and a skip connection around them, a residual block (He et al. 2016)."""
 
-ARMS = ("winner", "median", "hand_made")
 IMAGE = (1, 14, 14)
 
 

@@ -44,6 +44,7 @@ print(*(f"{row.state:8} {row.name:18} {row.found}" for row in rows), sep="\n")
 # - **MISSING** or **WRONG** beside a package: run the set-up again (`make setup`; on Windows
 #   `py nascourse\bootstrap.py setup`), then restart the kernel.
 # - **WRONG** beside a data file: its checksum differs, so it was damaged or changed. The line says how to restore it.
+# - **WRONG** beside `free disk`: the lessons still run, but an update of the packages would not fit.
 # - **torch device** `cpu` is enough for every lesson. `cuda` or `mps` is used by itself where it is there.
 #
 # If you ask somebody for help, paste the whole table of `nascourse doctor`.
@@ -51,8 +52,8 @@ print(*(f"{row.state:8} {row.name:18} {row.found}" for row in rows), sep="\n")
 # %% [markdown] lang="en"
 # ## Predict first
 #
-# Every lesson asks for a guess before it shows a result. A guess that turns out wrong is remembered; a result that is
-# only read is not. Write yours down.
+# Every lesson asks for a guess before it shows a result. A wrong guess of your own stays in mind longer than a right
+# answer that you only read. So write yours down.
 #
 # > A graph has numbered nodes, and an edge from each node to every node with a higher number. With 3 nodes that makes
 # > 3 edges. **How many edges with 6 nodes?**
@@ -142,9 +143,8 @@ CompleteDagExplorer(nodes=3)
 # %% [markdown] lang="en"
 # ## Run it
 #
-# All lessons up to the medical one use the same real images: Fashion-MNIST, 12,000 of them shipped with the course.
-# 8,000 are for training and 4,000 for validation. 10,000 more are for testing, and no search ever sees them. Here is
-# one of each class.
+# The lessons work on real images: Fashion-MNIST, shipped with the course. Of 12,000 images, 8,000 are for training and
+# 4,000 for validation. 10,000 more are for testing, and no search ever sees them. Here is one of each class.
 
 # %%
 from nascourse.data import SearchData, load
@@ -268,8 +268,12 @@ check("00.1", ...)
 # A batch of shape (1, 16, 28, 28) goes through a 3×3 convolution with 32 output channels, stride 2, padding 1 and no
 # bias. Which shape comes out, and how many weights has the layer?
 #
-# **a)** (1, 32, 14, 14) and 4,608 **b)** (1, 32, 28, 28) and 4,608 **c)** (1, 32, 14, 14) and 288
-# **d)** (1, 32, 13, 13) and 4,608
+# - **a)** (1, 32, 14, 14) and 4,608
+# - **b)** (1, 32, 28, 28) and 4,608
+# - **c)** (1, 32, 14, 14) and 288
+# - **d)** (1, 32, 13, 13) and 4,608
+#
+# Answer with a letter in quotes, such as `check("00.2", "d")`.
 
 # %%
 check("00.2", ...)
@@ -280,8 +284,9 @@ check("00.2", ...)
 # You try 50 settings and keep the one with the best accuracy on some images. On which images do you measure the
 # accuracy that you report?
 #
-# **a)** on the training images **b)** on the images that chose the setting **c)** on images that nothing was chosen
-# on
+# - **a)** on the training images
+# - **b)** on the images that chose the setting
+# - **c)** on images that nothing was chosen on
 
 # %%
 check("00.3", ...)
@@ -299,7 +304,9 @@ check("00.4", ...)
 #
 # A graph has the edges 0→2, 2→1, 0→1, 1→3. In which order can its nodes be computed?
 #
-# **a)** 0, 1, 2, 3 **b)** 0, 2, 1, 3 **c)** 3, 1, 2, 0
+# - **a)** 0, 1, 2, 3
+# - **b)** 0, 2, 1, 3
+# - **c)** 3, 1, 2, 0
 
 # %%
 check("00.5", ...)
@@ -317,8 +324,8 @@ solution("00.5")
 # %% [markdown] lang="en"
 # ### 00.6 Count the edges (5 minutes)
 #
-# From the explorer: how many edges has a graph of `n` nodes in which every node `i < j` has an edge to `j`? Write a
-# function. Your formula or a loop, both are fine.
+# How many edges has a graph of `n` nodes in which every node has an edge to every node with a higher number? You have
+# seen it in the explorer; now write it as a function. A formula or a loop, both are fine.
 
 
 # %%

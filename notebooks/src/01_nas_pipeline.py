@@ -29,7 +29,7 @@
 # %%
 import numpy as np
 import torch
-from nascourse.lessons import check, setup, solution
+from nascourse.lessons import check, hint, setup, solution
 from nascourse.viz.show import show
 
 torch.set_num_threads(1)  # networks this small gain nothing from a second thread
@@ -71,16 +71,20 @@ show(pipeline_scene())
 # and its score comes back. Solid boxes are taught in the lesson whose number they bear; this lesson takes the two
 # marked 01.*
 #
-# The dashed boxes are only named in this course. A sentence each, and where to read on:
+# The dashed boxes are only named in this course. A sentence each, and where to read on; nothing in the course rests on
+# these papers.
 #
-# | | |
-# |---|---|
-# | hierarchical | Cells are built of smaller searched graphs, these of still smaller ones. Liu et al. 2018, arXiv:1711.00436 |
-# | Bayesian optimization | A model predicts score *and* doubt for untried architectures; the next trial goes where both are promising. White et al. 2021 (BANANAS), arXiv:1910.11858 |
-# | hybrid | Two strategies in one, such as an evolution whose mutations a learned controller chooses. Chen et al. 2019 (RENAS), arXiv:1808.00193 |
-# | low fidelity | Score on fewer images, smaller images or a smaller network, and trust the ranking. Li et al. 2018 (Hyperband), arXiv:1603.06560 |
-# | early stopping | Break off a training whose learning curve promises nothing. Domhan et al. 2015, IJCAI |
-# | surrogate | A regression model, trained on the architectures scored so far, scores the others. Liu et al. 2018 (PNAS), arXiv:1712.00559 |
+# - *Hierarchical* spaces: cells are built of smaller searched graphs, these of still smaller ones. Liu et al. 2018,
+#   arXiv:1711.00436.
+# - *Bayesian optimization*: a model predicts score *and* doubt of untried architectures, and the next trial goes where
+#   the two together promise most. White et al. 2021 (BANANAS), arXiv:1910.11858.
+# - *Hybrid*: two strategies in one, such as an evolution whose mutations a learned controller chooses. Chen et al. 2019
+#   (RENAS), arXiv:1808.00193.
+# - *Low fidelity*: score with fewer images, smaller images or a smaller network, and trust the ranking. Li et al. 2018
+#   (Hyperband), arXiv:1603.06560. The single epoch of this lesson is a low fidelity, too.
+# - *Early stopping*: break off a training whose learning curve promises nothing. Domhan et al. 2015, IJCAI.
+# - *Surrogate*: a regression model, fitted to the architectures scored so far, scores the others. Liu et al. 2018
+#   (PNAS), arXiv:1712.00559.
 
 # %% [markdown] lang="en"
 # ### A space: the micro cell
@@ -140,12 +144,14 @@ print(f"{sum(1 for _ in product(OPS, repeat=len(EDGES))):,}")
 #
 # The formula, literally. `o` maps each edge to its operation $o_i$.
 
+
 # %%
 def forward(o, x):
     Z = [x]
     for k in (1, 2, 3):
         Z.append(sum(o[i, k](Z[i]) for i in range(k)))
     return Z[3]
+
 
 # %% [markdown] lang="en"
 # If every edge is a skip connection, the output is the input times the number of paths from node 0 to node 3. Linear
@@ -154,11 +160,11 @@ def forward(o, x):
 
 # %% tags=["nbval-check-output"]
 agree = 0
+sources, targets = np.transpose(EDGES)
 for skips in product((0, 1), repeat=6):
     A = np.zeros((4, 4))
-    for (i, k), skip in zip(EDGES, skips):
-        A[i, k] = skip
-    o = {edge: (lambda z, skip=skip: skip * z) for edge, skip in zip(EDGES, skips)}
+    A[sources, targets] = skips
+    o = {edge: (lambda z, skip=skip: skip * z) for edge, skip in zip(EDGES, skips, strict=True)}
     agree += np.isclose(forward(o, 1.0), np.linalg.inv(np.eye(4) - A)[0, 3])
 print(agree, "of 64 agree; all skips:", forward({edge: (lambda z: z) for edge in EDGES}, 1.0), "paths")
 
@@ -177,7 +183,7 @@ print(some_cell)
 from nascourse.networks.fixed import MicroCellModule
 
 module = MicroCellModule(some_cell, channels=8)
-o = {edge: (lambda z: 0 * z) for edge in EDGES} | dict(zip(module.edges, module.ops))
+o = {edge: (lambda z: 0 * z) for edge in EDGES} | dict(zip(module.edges, module.ops, strict=True))
 x = torch.randn(2, 8, 7, 7, generator=torch.Generator().manual_seed(0))
 print("built", len(module.ops), "of 6 edges; same output:", torch.allclose(forward(o, x), module(x), atol=1e-6))
 
@@ -185,16 +191,17 @@ print("built", len(module.ops), "of 6 edges; same output:", torch.allclose(forwa
 # ### An evaluation
 #
 # The images, at half their size so that a training takes a second. 8,000 are there to fit weights. The 4,000
-# validation images are cut in two: one half *chooses*, the other half chooses nothing, and will tell us how far the
-# first can be trusted.
+# validation images are cut in two at random: one half *chooses*, the other chooses nothing, and will tell us how far
+# the first can be trusted.
 
 # %% tags=["nbval-check-output"]
 from nascourse.data import SearchData, load
 
+SEED = 2026
 data = load().shrunk(2)
-half = len(data.valid) // 2
-chooses = SearchData(data.train[: budget.images], data.valid[:half])
-confirms = SearchData(data.train[: budget.images], data.valid[half:])
+order = torch.randperm(len(data.valid), generator=torch.Generator().manual_seed(SEED))
+chooses = SearchData(data.train[: budget.images], data.valid[order[:2000]])
+confirms = SearchData(data.train[: budget.images], data.valid[order[2000:]])
 print(len(chooses.valid), "images choose,", len(confirms.valid), "confirm; one image:", data.train.shape)
 
 # %% [markdown] lang="en"
@@ -204,6 +211,7 @@ print(len(chooses.valid), "images choose,", len(confirms.valid), "confirm; one i
 # %%
 from nascourse.data import batches
 from nascourse.networks.build import build_seeded
+
 
 def evaluate(cell, train, valid, seed=0):
     network = build_seeded(cell, seed, **NET)
@@ -217,6 +225,7 @@ def evaluate(cell, train, valid, seed=0):
     with torch.no_grad():
         right = sum((network(images).argmax(1) == labels).sum() for images, labels in batches(valid, 500))
     return int(right) / len(valid)
+
 
 # %% [markdown] lang="en"
 # A check that needs no training to predict: through a cell of six `none` nothing passes, so its network gives every
@@ -275,7 +284,6 @@ from nascourse.evaluation.training import Recipe, TrainFromScratch, accuracy, tr
 from nascourse.search.loop import search
 from nascourse.search.random import RandomSearch
 
-SEED = 2026
 device = str(pick_device())
 cheap = TrainFromScratch(chooses, Recipe(epochs=budget.epochs, batch_size=64), NET, device)
 journal = "runs/01_search.jsonl" if budget.mode == "full" else None
@@ -284,10 +292,10 @@ history = search(RandomSearch(space), cheap, budget.trials, seed=SEED, journal=j
 # %%
 ranked = sorted(history, key=lambda told: told.result.accuracy)
 for told in ranked[::-1][:12]:
-    print(f"{told.result.accuracy:.3f} {told.result.params:6,} parameters  {told.trial.arch}")
+    print(f"{told.result.accuracy:.3f}  {told.result.params:5,} parameters  {told.trial.arch}")
 
 # %% [markdown] lang="en"
-# The winner is the last in the ranking, the median cell the one in the middle.
+# The winner is the first in this list, the median cell the one in its middle.
 
 # %%
 from nascourse.viz.figures import accuracy_scatter
@@ -311,9 +319,11 @@ show(
 # %%
 from nascourse.networks.build import count
 
+
 def same_size(params):
     sizes = [NET | {"channels": channels, "cells": (cells,)} for channels in range(4, 17) for cells in range(1, 6)]
     return min(sizes, key=lambda net: abs(count(RESIDUAL, data.train.shape, **net).params - params))
+
 
 by_hand = same_size(winner.result.params)
 print(f"{by_hand['channels']} channels, {by_hand['cells'][0]} cells:", count(RESIDUAL, data.train.shape, **by_hand))
@@ -331,10 +341,12 @@ from nascourse.data import load_test
 everything = data.both()[: budget.final_images]
 recipe = Recipe(epochs=budget.final_epochs, batch_size=64)
 
+
 def tested(cell, net, test):
     network = build_seeded(cell, SEED, **net)
-    train(network, SearchData(everything, everything[:1]), recipe, SEED, device)
+    train(network, SearchData(everything, everything[:1]), recipe, SEED, device)  # there is nothing left to validate
     return accuracy(network, test.to(device))
+
 
 # %%
 finalists = {"winner": (winner.trial.arch, NET), "median": (median.trial.arch, NET), "hand-made": (RESIDUAL, by_hand)}
@@ -348,7 +360,8 @@ for name, (cell, net) in finalists.items():
 # ### The recorded evidence
 #
 # The same thing was run beforehand with sixteen seeds, in the numbers of lesson mode: sixteen searches, each with its
-# own cells, initial weights and order of images. Every result is kept in `data/evidence/01_winner_beats_median.json`.
+# own cells, weights, order of images and choosing half. Every result is kept in
+# `data/evidence/01_winner_beats_median.json`.
 # First the searches: the best score so far, over the trials.
 
 # %%
@@ -376,7 +389,7 @@ arms = ("median", "winner", "hand_made")
 tests = np.stack([recorded.values("search", f"{arm}_test") for arm in arms])
 figure, axes = chart(ylabel="test accuracy")
 axes.plot(range(3), tests, color="0.75", linewidth=1)
-for k, arm in enumerate(arms):
+for k in range(3):
     style = series_style(k)
     axes.scatter([k] * tests.shape[1], tests[k], color=style.color, marker=style.marker, zorder=3)
     axes.hlines(tests[k].mean(), k - 0.15, k + 0.15, color="black", linewidth=2, zorder=4)
@@ -395,7 +408,17 @@ show(figure, alt="Test accuracy of median cell, winner and hand-made network in 
 print(evidence.verdict("01_winner_beats_median"))
 
 # %% [markdown] lang="en"
-# The same question of winner and hand-made network, from the same rows:
+# So the search did find something: its winner is better than a typical cell of the space. But is it better because of
+# its structure, or only because it is larger?
+
+# %%
+for arm, accuracies in zip(arms, tests, strict=True):
+    params = recorded.values("search", f"{arm}_params").mean()
+    print(f"{arm:10} mean test accuracy {accuracies.mean():.4f}, mean parameters {params:,.0f}")
+
+# %% [markdown] lang="en"
+# The winners are larger than the median cells, so that comparison mixes two things. The hand-made networks are as large
+# as the winners. The same question with them, from the same rows:
 
 # %%
 from nascourse.evaluation.statistics import difference
@@ -406,19 +429,35 @@ print(f"The winner beats the hand-made network by more than half a point: {word}
 print(f"winner - hand-made: {effect}")
 
 # %% [markdown] lang="en"
-# PROSE-VERDICT
+# Undecided: the mean difference is near zero, and the interval reaches from below zero to above half a point. Sixteen
+# searches do not tell the two apart. They do tell that an advantage of more than a point is unlikely. Most of what the
+# search found is the right size.
+#
+# One of the sixteen lines is level between winner and hand-made network, for a reason. Ask which winners compute the
+# same function as the residual block, once edges that carry nothing are left out:
+
+# %% tags=["nbval-check-output"]
+from nascourse.spaces.canonical import canonical_key
+
+winners = [MicroCell.from_string(row.values["cells"][row.values["winner_trial"]]) for row in recorded.rows]
+same = [cell for cell in winners if canonical_key(cell) == canonical_key(RESIDUAL)]
+print(*same)
+
+# %% [markdown] lang="en"
+# Chance has drawn the residual block itself, and evaluation picked it out of twelve.
 
 # %% [markdown] lang="en"
 # ## Full run
 #
 # With `NASCOURSE_MODE=full` every cell above runs with these numbers instead: 60 cells instead of 12, three epochs
-# each, and twelve epochs for the finalists. It takes about ten minutes on a CPU; a GPU is used if there is one. Here is
-# a stored run, and where it came from.
+# each, and twelve epochs for the finalists. A GPU is used if there is one, but a laptop does it as well. Here is a
+# stored run, and where it came from.
 
 # %%
 stored = evidence.load("01_full_run")
 row, sitting = stored.rows[0], stored.sittings[0]
-print(*(f"{arm:10} {row.values[f'{arm}_test']:.3f} {row.values[f'{arm}_params']:7,} parameters" for arm in arms), sep="\n")
+for arm in arms:
+    print(f"{arm:10} {row.values[f'{arm}_test']:.3f} {row.values[f'{arm}_params']:7,} parameters")
 print(f"{row.seconds / 60:.0f} minutes on {sitting['hardware']['cpu']}, {sitting['date']}: {sitting['command']}")
 print(evidence.verdict("01_full_run"))
 
@@ -430,8 +469,8 @@ print(evidence.verdict("01_full_run"))
 #
 # ### The winner's curse
 #
-# A score is skill plus luck. Whoever takes the best of twelve scores takes luck along. To see it alone, make all twelve
-# candidates equally good: true accuracy 0.70, each measured on 2,000 images of its own luck, in 2,000 searches.
+# A score is skill plus luck. Whoever takes the best of twelve scores takes luck along. To see luck alone, let all
+# twelve candidates be equally good: true accuracy 0.70, measured on 2,000 images. Repeat such a search 2,000 times.
 
 # %%
 rng = np.random.default_rng(0)
@@ -455,9 +494,11 @@ for name, values in reports.items():
 figure, axes = chart(xlabel="reported accuracy", ylabel="searches")
 for k, (name, values) in enumerate(reports.items()):
     style = series_style(k)
-    axes.hist(values, bins=np.arange(0.67, 0.745, 0.0025), histtype="step", color=style.color, linestyle=(0, style.dash or (1, 0)), linewidth=2, label=name)
+    counts, edges = np.histogram(values, bins=np.arange(0.66, 0.746, 0.005))
+    axes.plot(edges[:-1] + 0.0025, counts, color=style.color, marker=style.marker, dashes=style.dash, label=name)
 axes.axvline(0.70, color="black", linewidth=1)
-axes.legend(frameon=False, fontsize=8, loc="upper left")
+axes.set_ylim(top=1.5 * axes.get_ylim()[1])
+axes.legend(frameon=False, fontsize=9, loc="upper left")
 show(figure, alt="Histograms of three reports: two centred near 0.717, one centred on the true value 0.70.")
 
 # %% [markdown] lang="en"
@@ -470,10 +511,14 @@ show(figure, alt="Histograms of three reports: two centred near 0.717, one centr
 # %%
 for arm in ("winner", "median"):
     chose, again = (recorded.values("search", f"{arm}_{score}") for score in ("valid", "again"))
-    print(f"{arm}: {chose.mean():.3f} when it was chosen, {again.mean():.3f} again; {difference(again, chose, paired=True)}")
+    print(f"{arm:6} {chose.mean():.3f} when it was chosen, {again.mean():.3f} again")
+    print(f"       change {difference(again, chose, paired=True)}")
 
 # %% [markdown] lang="en"
-# PROSE-CURSE
+# The winners lost about two points, and the median cells gained about one: both moved towards the average. A winner is
+# likely to be a good cell on a good day. For the median cells one explanation is that most cells of a search are about
+# equally good and some are bad; then one in the middle is likely to be a good cell on a bad day. A lead of more than
+# five points shrank to two.
 #
 # ### Comparing one seed
 #
@@ -499,12 +544,16 @@ print({seeds: smallest_p(seeds) for seeds in (3, 5, 6, 8)})
 # %% [markdown] lang="en"
 # ## Exercises
 #
-# Questions first, then functions. `hint("01.2")` gives a hint, `solution` is folded away under each.
+# A question first, then functions. `hint` gives a hint, each call the next one; the solution is folded away under
+# each exercise.
 #
 # ### 01.1 Three parts (1 minute)
 #
 # Each candidate is trained for 2 epochs instead of 20; nothing else changes. Which part of the search changed?
-# **a)** the search space **b)** the search strategy **c)** the evaluation
+#
+# - **a)** the search space
+# - **b)** the search strategy
+# - **c)** the evaluation
 
 # %%
 check("01.1", ...)
@@ -518,12 +567,17 @@ solution("01.1")
 # From a cell string to its six edges, as tuples `(source, target, operation)` in the order in which they are written.
 # For example `(0, 1, "none")` comes first if the string begins with `|none~0|`. Do it with `split` and `strip`.
 
+
 # %%
 def read_cell(text):
     return ...
 
+
 # %%
 check("01.2", read_cell)
+
+# %%
+hint("01.2")
 
 # %%
 solution("01.2")
@@ -534,9 +588,11 @@ solution("01.2")
 # How many cells can be written with so many operations and so many nodes, if every node has an edge to every later
 # one? `count_cells(5, 4)` is 15,625.
 
+
 # %%
 def count_cells(operations, nodes):
     return ...
+
 
 # %%
 check("01.3", count_cells)
@@ -550,9 +606,11 @@ solution("01.3")
 # How many convolution weights does *one* cell have with so many channels? Count only edges that are built, and leave
 # batch normalization out. `cell.live_edges()` gives those edges as `(source, target, operation)`.
 
+
 # %%
 def count_weights(cell, channels):
     return ...
+
 
 # %%
 check("01.4", count_weights)
@@ -566,9 +624,11 @@ solution("01.4")
 # Draw `n` cells with `space.sample(rng)`, score each with `evaluate(cell)`, and return two things: the best cell, and
 # a list with the best accuracy after each draw.
 
+
 # %%
 def random_search(space, evaluate, n, rng):
     return ...
+
 
 # %%
 check("01.5", random_search)
@@ -582,9 +642,11 @@ solution("01.5")
 # A space has `m` architectures with known `scores`. What is the expected best of `n` random draws, with replacement?
 # Without simulation: the best of `n` draws is among the `k` lowest scores with probability $(k/m)^n$.
 
+
 # %%
 def expected_best(scores, n):
     return ...
+
 
 # %%
 check("01.6", expected_best)
@@ -597,9 +659,11 @@ solution("01.6")
 #
 # Each candidate has a validation score and a test score. Return the number that you may report.
 
+
 # %%
 def report(validation, test):
     return ...
+
 
 # %%
 check("01.7", report)
@@ -629,7 +693,8 @@ solution("01.7")
 # - Random search draws, evaluates, and keeps the best; its curve never falls and flattens soon (01.5, 01.6).
 # - Validation chooses; the test set is opened once, after every choice. The score that chose the winner is too high
 #   (01.7).
-# - PROSE-SUMMARY
+# - In the recorded searches the winner beats the median cell of its search. Whether it beats residual blocks of its own
+#   size is undecided.
 
 # %% [markdown] lang="en"
 # ## Key terms
