@@ -58,7 +58,7 @@ def _enough(level: float, n: int, m: int | None = None) -> None:
         given += f", whose smallest possible p is {p:.2g}"
         needed = next(k for k in range(2, 100) if smallest_p(k, None if m is None else k) <= level)
         error = bad_input(
-            f"{given}, whose smallest possible p is {p:.2g}",
+            given,
             f"enough for p <= {level:.2g}",
             f"take {needed} seeds an arm",
         )
