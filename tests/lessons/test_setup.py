@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from nascourse.lessons import setup
+from nascourse.lessons.budgets import BUDGETS
 
 
 def test_setup_tells_and_returns_and_seeds_nothing(
@@ -24,7 +25,7 @@ def test_setup_tells_and_returns_and_seeds_nothing(
     assert f"torch {torch.__version__}" in out
     assert "device cpu" in out
     assert "mode ci" in out
-    assert numbers.trials == 2
+    assert numbers.trials == BUDGETS["01"]["trials"].ci
     assert torch.equal(before[0], torch.get_rng_state())
     assert (before[1] == np.random.get_state()[1]).all()  # noqa: NPY002
     assert len({style["color"] for style in cycle}) == len({str(style["linestyle"]) for style in cycle}) == len(cycle)
