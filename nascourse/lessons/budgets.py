@@ -30,6 +30,11 @@ BUDGETS: dict[str, dict[str, Numbers]] = {
         "final_images": Numbers(ci=500, lesson=12_000, full=12_000),  # of the equal retraining of the finalists
         "final_epochs": Numbers(ci=1, lesson=3, full=12),
     },
+    "07": {
+        "samples": Numbers(ci=2000, lesson=20_000, full=200_000),  # draws of each gradient estimator
+        "images": Numbers(ci=50, lesson=200, full=2000),  # training, and as many validation images, of the filter cell
+        "steps": Numbers(ci=10, lesson=150, full=500),  # of α
+    },
 }
 """lesson number -> name -> its numbers. The name becomes an attribute of what `setup` returns."""
 

@@ -19,29 +19,14 @@ def _tensor(rng: Generator, *shape: int) -> Tensor:
 
 
 # -- 07.1 --------------------------------------------------------------------------------------------------------------
-
-
-def identity(x: Tensor) -> Tensor:
-    return x
-
-
-def double(x: Tensor) -> Tensor:
-    return 2 * x
-
-
-def square(x: Tensor) -> Tensor:
-    return x * x
-
-
-def zero(x: Tensor) -> Tensor:
-    return 0 * x
+_OPERATIONS = [torch.clone, torch.neg, torch.square, torch.zeros_like]
 
 
 def _node_cases(rng: Generator) -> list[tuple[Any, ...]]:
     sizes = ((1, 2), (2, 3), (3, 4), (2, 4))
     return [
         (
-            [identity, double, square, zero][:ops],
+            _OPERATIONS[:ops],
             [_tensor(rng, 3) for _ in range(edges)],
             _tensor(rng, edges, ops),
         )
@@ -93,10 +78,6 @@ def relaxed_node(operations, inputs, alphas):
         (
             "You keep the strongest operation of each edge. That is derivation, the step back; here all are mixed.",
             _node_with(_argmax_weights),
-        ),
-        (
-            "You average over the incoming edges. A node is the sum over its edges.",
-            lambda operations, inputs, alphas: relaxed_node(operations, inputs, alphas) / len(inputs),
         ),
     ),
     hints=(
@@ -395,10 +376,6 @@ def score_gradient(losses, alphas, choice, baseline):
             lambda losses, alphas, choice, baseline: (
                 alphas.softmax(0)[choice] * (losses[choice] - baseline) * _score(alphas, choice)
             ),
-        ),
-        (
-            "You leave out the baseline. The mean stays right, but the variance is what it is for.",
-            lambda losses, alphas, choice, baseline: losses[choice] * _score(alphas, choice),
         ),
     ),
     hints=(

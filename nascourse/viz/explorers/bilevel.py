@@ -16,7 +16,7 @@ class BilevelExplorer(Explorer):
 
     def __init__(self, xi: float = 0.25, step: int = STEPS) -> None:
         play, slider = player(STEPS + 1)
-        slider.value = step
+        play.value = slider.value = step  # both: on the page the first is copied to the second
         style, layout = {"description_width": "96px"}, Layout(width="300px")
         slider.style, slider.layout = style, layout
         controls = {
