@@ -24,12 +24,14 @@ _DEAD_DASH = (2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class DagNode:
-    """A node; ``shape`` box for inputs and outputs, whose ``label`` is a word. Dead: greyed and dashed."""
+    """A node; ``shape`` box for inputs and outputs, whose ``label`` is a word. Dead: greyed and dashed. ``op``: the
+    node is this operation, drawn as a box in its style; for cells with operations on nodes."""
 
     name: str
     label: str = ""
     shape: Literal["circle", "box"] = "circle"
     dead: bool = False
+    op: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ def _bundles(edges: Sequence[DagEdge]) -> list[Bundle]:
 
 
 def _size(node: DagNode) -> tuple[float, float]:
+    if node.op:
+        return text_width(operation_style(node.op).label, LABEL_SIZE) + 34, PILL + 4
     if node.shape == "circle":
         return 2 * RADIUS, 2 * RADIUS
     return text_width(node.label or node.name, NODE_SIZE) + 22, 2 * RADIUS
@@ -209,6 +213,13 @@ def _draw_label(edge: DagEdge, at: Point, width: float) -> list[Item]:
 
 def _draw_node(node: DagNode, at: Point, size: tuple[float, float]) -> Item:
     (x, y), (width, height) = at, size
+    if node.op:
+        style = operation_style(node.op)
+        box = Box(x - width / 2, y - height / 2, width, height, style.tint, style.color, 1.6, radius=height / 2)
+        label = Text(x + 8, y, style.label, LABEL_SIZE, INK)
+        return Group(
+            (box, marker(style.marker, x - width / 2 + 13, y, 9, style.color), label), f"node-{node.name}", node.op
+        )
     stroke, ink = (FAINT, MUTED) if node.dead else (INK, INK)
     dash = _DEAD_DASH if node.dead else ()
     shape: Item = Circle(x, y, RADIUS, CARD, stroke, 1.8, dash)
