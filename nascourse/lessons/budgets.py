@@ -30,6 +30,14 @@ BUDGETS: dict[str, dict[str, Numbers]] = {
         "final_images": Numbers(ci=500, lesson=12_000, full=12_000),  # of the equal retraining of the finalists
         "final_epochs": Numbers(ci=1, lesson=3, full=12),
     },
+    "03": {
+        "cells": Numbers(ci=2, lesson=3, full=6),  # random cells trained shallow and deep
+        "images": Numbers(ci=200, lesson=2000, full=4000),
+        "full_cells": Numbers(ci=3, lesson=20, full=20),  # of the full run, from here on
+        "full_channels": Numbers(ci=4, lesson=36, full=36),
+        "full_epochs": Numbers(ci=1, lesson=600, full=600),
+        "full_images": Numbers(ci=192, lesson=50_000, full=50_000),
+    },
     "07": {
         "samples": Numbers(ci=2000, lesson=20_000, full=200_000),  # draws of each gradient estimator
         "images": Numbers(ci=50, lesson=200, full=2000),  # training, and as many validation images, of the filter cell
