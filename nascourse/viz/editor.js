@@ -57,6 +57,8 @@ function render({ model, el }) {
   button("reset", () => ask({ do: "reset" }));
 
   picture.addEventListener("click", (event) => {
+    const part = model.get("doors")[event.target.closest("[data-key]")?.dataset.key];
+    if (part) return ask({ do: "show", part });
     const group = event.target.closest(".nascourse-editor-edge");
     if (!group) return;
     group.focus({ preventScroll: true });
@@ -134,6 +136,8 @@ function render({ model, el }) {
       hit.classList.add("nascourse-editor-hit");
       group.prepend(hit);
     }
+    for (const key of Object.keys(model.get("doors")))
+      svg.querySelector(`[data-key="${key}"]`).classList.add("nascourse-editor-door");
     select(part === shown && selected !== null ? follow(selected) : null);
     shown = part;
     if (focused !== null) picture.querySelector(`[data-key="${focused}"]`)?.focus({ preventScroll: true });

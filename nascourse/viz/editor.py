@@ -24,6 +24,7 @@ from .cells import cell_scene, micro_cell_scene
 from .compose import above
 from .palette import MUTED, operation_style
 from .scene import Scene, Text, picture_bundle
+from .stack import CELL_NAMES, WIDTH, Place, places, stack_scene
 
 Arch = MicroCell | Genotype
 AnyCell = MicroCell | Cell
@@ -34,12 +35,11 @@ SMALL_NETS: dict[type, dict[str, Any]] = {
 }
 """The networks measured where none is asked for: small, so that the numbers follow a click at once."""
 
-PART_NAMES = {"cell": "cell", "normal": "normal cell", "reduce": "reduction cell"}
 _HELP = (
     "Click an edge, or Tab to it and press Enter: its next operation (with Shift: the one before). "
     "Up and Down do the same, Left and Right go to another edge.{rewire} Ctrl+Z undoes."
 )
-_HELP_REWIRE = " R: its next input."
+_HELP_REWIRE = " R: its next input. Click a cell of the network, or its button, to see inside it."
 
 
 def cells_of(arch: Arch) -> dict[str, AnyCell]:
@@ -121,25 +121,28 @@ def changed_edges(old: Arch, new: Arch) -> dict[str, tuple[int, ...]]:
 
 
 def editor_scene(
-    arch: Arch, measures: Measures, parts: tuple[str, ...] = (), changed: Mapping[str, tuple[int, ...]] | None = None
+    arch: Arch,
+    measures: Measures,
+    stack: tuple[Place, ...],
+    part: str = "",
+    changed: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Scene:
-    """What the editor shows: the network's measures, the cells called ``parts`` (empty: all) with their changed edges
-    marked."""
+    """What the editor shows: the network's measures, the cell called ``part`` (empty: every cell) with its changed
+    edges marked, and where in the network it sits."""
+    cells = cells_of(arch)
     drawn = [
-        _draw_cell(
-            cell, (changed or {}).get(part, ()), PART_NAMES[part].capitalize() if len(cells_of(arch)) > 1 else ""
-        )
-        for part, cell in cells_of(arch).items()
-        if part in (parts or cells_of(arch))
+        _draw_cell(cell, (changed or {}).get(name, ()), CELL_NAMES[name].capitalize() if len(cells) > 1 else "")
+        for name, cell in cells.items()
+        if part in ("", name)
     ]
     facts = _facts(measures)
-    width = max(680.0, *(scene.width for scene in drawn))
     header: list[Text] = []
     for k, (name, value) in enumerate(facts.items()):
-        x = width * (2 * k + 1) / (2 * len(facts))
+        x = WIDTH * (2 * k + 1) / (2 * len(facts))
         header += [Text(x, 22, value, 17, bold=True), Text(x, 43, name, 12, MUTED)]
-    alt = " ".join(scene.alt for scene in drawn) + " " + _sentence(facts) + "."
-    return above(Scene(width, 54, tuple(header), ""), *drawn, alt=alt)
+    below = stack_scene(stack, part)
+    alt = " ".join(scene.alt for scene in (*drawn, below)) + f" {_sentence(facts)}."
+    return above(Scene(WIDTH, 54, tuple(header), ""), *drawn, below, alt=alt)
 
 
 def _draw_cell(cell: AnyCell, changed: tuple[int, ...], title: str) -> Scene:
@@ -196,6 +199,9 @@ class CellEditor(anywidget.AnyWidget):
     parts = traitlets.Dict().tag(sync=True)
     picture = traitlets.Unicode().tag(sync=True)
     edges = traitlets.Dict().tag(sync=True)
+    """By the key of its group in the picture, each edge in words."""
+    doors = traitlets.Dict().tag(sync=True)
+    """By the key of its group, the cell that a place of the network leads to."""
     moved: traitlets.List[str] = traitlets.List().tag(sync=True)
     """The key of the edge that was edited, before and after."""
     sentence = traitlets.Unicode().tag(sync=True)
@@ -209,6 +215,7 @@ class CellEditor(anywidget.AnyWidget):
         parts = cells_of(arch)
         settings = dict(SMALL_NETS[type(arch)] if net is None else net)
         self._measure: Callable[[Arch], Measures] = lru_cache(maxsize=1024)(lambda a: measure(a, **settings))
+        self._stack: Callable[[Arch], tuple[Place, ...]] = lambda a: places(a, **settings)
         self._measure(arch)
         self._start = arch
         self._past: list[Arch] = []
@@ -216,7 +223,7 @@ class CellEditor(anywidget.AnyWidget):
         self._changed: dict[str, tuple[int, ...]] = {}
         rewires = isinstance(arch, Genotype)
         super().__init__(
-            parts={part: PART_NAMES[part] for part in parts} if rewires else {},
+            parts={part: CELL_NAMES[part] for part in parts} if rewires else {},
             can_rewire=rewires,
             help=_HELP.format(rewire=_HELP_REWIRE if rewires else ""),
             part=next(iter(parts)),
@@ -252,7 +259,7 @@ class CellEditor(anywidget.AnyWidget):
     @property
     def scene(self) -> Scene:
         """The picture as it is now."""
-        return editor_scene(self.arch, self.measures, (self.part,), self._changed)
+        return editor_scene(self.arch, self.measures, self._stack(self.arch), self.part, self._changed)
 
     @property
     def _cell(self) -> AnyCell:
@@ -298,7 +305,7 @@ class CellEditor(anywidget.AnyWidget):
             with self.hold_sync():
                 self._draw()
                 self.moved = []
-                self.sentence = f"The {PART_NAMES[self.part]} is shown."
+                self.sentence = f"The {CELL_NAMES[self.part]} is shown."
 
     def _say_changed(self) -> str:
         changed = [(part, k) for part, edges in self._changed.items() for k in edges]
@@ -306,11 +313,13 @@ class CellEditor(anywidget.AnyWidget):
             return f"{len(changed)} edges changed. "
         part, k = changed[0]
         words = _edge_label(part, list(cells_of(self.arch)[part].edges())[k])
-        return (words if part == "cell" else f"{PART_NAMES[part]}, {words}").capitalize() + ". "
+        return (words if part == "cell" else f"{CELL_NAMES[part]}, {words}").capitalize() + ". "
 
     def _draw(self) -> None:
         self.error = ""
         self.picture = self.scene.svg()
+        stack = enumerate(self._stack(self.arch))
+        self.doors = {f"place-{k}": place.part for k, place in stack if place.part in self.parts}
         self.edges = {f"edge-{k}": _edge_label(self.part, edge) for k, edge in enumerate(self._cell.edges())}
 
     def _act(self, _: object, content: dict[str, Any], __: object) -> None:
@@ -340,7 +349,7 @@ class CellEditor(anywidget.AnyWidget):
             raise
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        scene = editor_scene(self.arch, self.measures, changed=self._changed)
+        scene = editor_scene(self.arch, self.measures, self._stack(self.arch), changed=self._changed)
         data, metadata = picture_bundle(scene.png(), scene.alt, scene.width, scene.height)
         live, _ = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return {**live, **data, "text/plain": f"{type(self).__name__}: {scene.alt}"}, metadata

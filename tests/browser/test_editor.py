@@ -146,6 +146,10 @@ def test_a_genotype_is_rewired_and_its_cells_are_shown_in_turn(lab: Lab, nbpage:
     expect(reduction).to_have_attribute("aria-pressed", "true")
     expect(output.locator(".nascourse-editor svg")).to_contain_text("Reduction cell")
     expect(output.locator("[role=alert]")).to_be_hidden()
+    output.locator("[data-key=place-1] text").click()
+    expect(output.locator("svg[role=group]")).to_contain_text("Normal cell")
+    output.locator("[data-key=place-3] text").click()
+    expect(output.locator("svg[role=group]")).to_contain_text("The reduction cell (R) sits at 2 of 6 places")
     before, after = DARTS_V2.reduce.pairs()[0][0], "avg 3×3"
     assert before == "max_pool_3x3"
     label(output, 0).click()

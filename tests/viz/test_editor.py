@@ -10,6 +10,7 @@ from nascourse.spaces.micro import MICRO_OPS, MicroCell
 from nascourse.spaces.published import DARTS_V2, NASNET_A
 from nascourse.viz.editor import CellEditor, cells_of, changed_edges, editor_scene, step_input, step_operation
 from nascourse.viz.scene import Group
+from nascourse.viz.stack import places
 
 MICRO = MicroCell(("nor_conv_3x3", "skip_connect", "none", "avg_pool_3x3", "nor_conv_1x1", "nor_conv_3x3"))
 TINY = {"channels": 4, "cells": (1, 1)}
@@ -184,6 +185,15 @@ def test_the_browsers_act_is_on_the_cell_that_was_on_its_screen(genotype):
     assert "reduction cell" in genotype.sentence
 
 
+def test_each_place_of_the_network_leads_to_the_cell_that_sits_there(micro, genotype):
+    assert genotype.doors == {"place-1": "normal", "place-2": "reduce", "place-3": "reduce"}
+    assert "The normal cell (N) sits at 1 of 3 places in the network." in genotype.scene.texts()
+    ask(genotype, do="show", part="reduce")
+    assert "The reduction cell (R) sits at 2 of 3 places in the network." in genotype.scene.texts()
+    assert micro.doors == {}
+    assert "The micro cell (C) sits at 2 of 2 places in the network." in micro.scene.texts()
+
+
 def test_a_refused_act_is_shown_and_changes_nothing(genotype):
     ask(genotype, do="rewire", part="normal", edge=0, by=1)
     assert "rewire a later node" in genotype.error
@@ -219,9 +229,10 @@ def test_bad_settings_from_python_are_refused_and_the_editor_stays_as_it_was(mic
 def test_without_a_kernel_a_stable_picture_of_all_cells_is_kept(genotype):
     data, metadata = genotype._repr_mimebundle_()
     again, _ = CellEditor(DARTS_V2, TINY_CELLS)._repr_mimebundle_()
-    scene = editor_scene(DARTS_V2, measure(DARTS_V2, **TINY_CELLS))
+    scene = editor_scene(DARTS_V2, measure(DARTS_V2, **TINY_CELLS), places(DARTS_V2, **TINY_CELLS))
     assert base64.b64decode(data["image/png"]) == scene.png() == base64.b64decode(again["image/png"])
     assert {"Normal cell", "Reduction cell"} <= set(scene.texts())
+    assert "The network stacks 1 normal cell (N) and 2 reduction cells (R)." in scene.texts()
     assert metadata["image/png"]["alt"] == scene.alt
     assert data["text/plain"] == f"CellEditor: {scene.alt}"
     assert "application/vnd.jupyter.widget-view+json" in data
