@@ -28,6 +28,11 @@ def trial_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(_TRIAL, number)).generate_state(1)[0])
 
 
+def strategy_rng(seed: int) -> np.random.Generator:
+    """The generator a strategy is started with: it depends on the run's seed only."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STRATEGY,)))
+
+
 def search(
     strategy: Strategy[A],
     evaluation: Evaluation[A],
@@ -58,7 +63,7 @@ def search(
     _check(budget, seed, window)
     if executor is not None and window == 1:
         warnings.warn("window=1 keeps one worker busy: take a window of twice the number of workers", stacklevel=2)
-    strategy.start(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STRATEGY,))))
+    strategy.start(strategy_rng(seed))
     log = None
     if journal is not None:
         described = strategy.space.describe(), identity(evaluation), strategy.describe()
