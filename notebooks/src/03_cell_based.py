@@ -8,8 +8,8 @@
 # %% [markdown] lang="en"
 # # 03 · Search a cell, stack it
 #
-# You take a network apart into two small cells, write a cell and its stack yourself, count how many cells there are, edit
-# one by hand, and test on real data whether a cell that is good in a small network is good in a deep one.
+# You take a network apart into two small cells, write a cell and its stack yourself, count how many cells there are,
+# edit one by hand, and test on real data whether a cell that is good in a small network is good in a deep one.
 #
 # **Read** 40 minutes · **Run** 50 seconds on two CPU cores · **Needs** [01](01_nas_pipeline.ipynb)
 
@@ -31,6 +31,7 @@ import torch
 from nascourse.lessons import check, hint, setup, solution
 from nascourse.viz.show import show
 
+torch.set_num_threads(1)  # networks this small gain nothing from a second thread
 budget = setup("03")
 
 # %% [markdown] lang="en"
@@ -51,9 +52,9 @@ budget = setup("03")
 # %% [markdown] lang="en"
 # ## The idea
 #
-# Many networks made by hand repeat one small structure: ResNet stacks the same *bottleneck block* again and again. So do
-# not search the network, search the **cell**, and stack it. There are two kinds. A **normal cell** keeps height and width
-# of its feature maps, a **reduction cell** halves them (and the channels are doubled).
+# Many networks made by hand repeat one small structure: ResNet stacks the same *bottleneck block* again and again. So
+# do not search the network, search the **cell**, and stack it. There are two kinds. A **normal cell** keeps height and
+# width of its feature maps, a **reduction cell** halves them (and the channels are doubled).
 
 # %%
 from nascourse.viz.cell_pictures import stacked_cells_scene
@@ -61,17 +62,17 @@ from nascourse.viz.cell_pictures import stacked_cells_scene
 show(stacked_cells_scene())
 
 # %% [markdown] lang="en"
-# *n normal cells and a reduction cell, three times over, from the image to the classes. How many cells there are, and how
-# wide, is not searched: it is set before, and may be set anew after the search.*
+# *n normal cells and a reduction cell, three times over, from the image to the classes. How many cells there are, and
+# how wide, is not searched: it is set before, and may be set anew after the search.*
 #
-# Inside, a cell reads the outputs of the **two** cells before it, $c_{k-2}$ and $c_{k-1}$. Each of its nodes adds up two
-# operations on earlier nodes; the output of the cell is the concatenation of its nodes:
+# Inside, a cell reads the outputs of the **two** cells before it, $c_{k-2}$ and $c_{k-1}$. Each of its nodes adds up
+# two operations on earlier nodes; the output of the cell is the concatenation of its nodes:
 #
 # $$Z_j = o_1(Z_{i_1}) + o_2(Z_{i_2}), \qquad i_1, i_2 < j, \qquad c_k = \mathrm{concat}(Z_2, Z_3, Z_4, Z_5)$$
 #
 # | symbol | meaning |
 # |---|---|
-# | $Z_0, Z_1$ | the outputs $c_{k-2}$ and $c_{k-1}$ of the two cells before, each brought to the cell's channels by a 1×1 convolution |
+# | $Z_0, Z_1$ | the outputs $c_{k-2}$ and $c_{k-1}$ of the two cells before, each after a 1×1 convolution |
 # | $Z_2 \dots Z_5$ | the four *intermediate* nodes |
 # | $o_1, o_2$ | the two operations of a node, $i_1, i_2$ the nodes that they read |
 # | $c_k$ | the output of this cell, with four times the channels of a node |
@@ -94,7 +95,7 @@ show(on_nodes_scene(DARTS_V2.normal, "The normal cell of DARTS_V2"))
 # | max pooling 3×3 | 3 | 1 | the largest value around |
 # | average pooling 3×3 | 3 | 1 | the mean around |
 # | skip connection (identity) | 1 | 1 | passes the tensor on unchanged |
-# | separable convolution 3×3, 5×5 | 3, 5 | 1 | depthwise (each channel by itself), then 1×1 over channels; **all of it twice** |
+# | separable convolution 3×3, 5×5 | 3, 5 | 1 | each channel by itself, then 1×1 over channels; **all twice** |
 # | dilated convolution 3×3, 5×5 | 3, 5 | 2 | the same once, with holes between the taps |
 #
 # An ordinary convolution $k \times k$ from $C$ to $C$ channels has $k^2 C^2$ weights. A separable one splits it into
@@ -229,7 +230,8 @@ show(stack_scene(places(DARTS_V2, channels=36, cells=20), "reduce"))
 #
 # The details matter: which convolutions have a batch normalization, where a skip connection must halve the image. The
 # test is the number of parameters. The DARTS paper reports 3.3 million for its cell; counted in the authors' code it is
-# 3,349,342 for `DARTS_V2` and 3,169,414 for `DARTS_V1`:
+# 3,349,342 for `DARTS_V2` and 3,169,414 for `DARTS_V1`. (NASNet-A and AmoebaNet-A were published in networks built
+# otherwise, with 3.3 and 3.2 million; only their cells are taken over here.)
 
 # %% tags=["nbval-check-output"]
 from nascourse.networks.build import count
@@ -275,9 +277,13 @@ print(len(counted), "counted,", prod(comb(k, 2) * 2**2 for k in (2, 3)), "by for
 space, rng = CellSpace(), np.random.default_rng(3)
 a, b = space.sample(rng), space.sample(rng)
 mutant, child = space.mutate(a, rng), space.crossover(a, b, rng)
-nodes = [g.normal.nodes + g.reduce.nodes for g in (a, b, child, mutant)]
-print("mutated edges:", sum(x != y for n, m in zip(nodes[0], nodes[3]) for x, y in zip(n, m)))
-print("child:", "".join("a" if c == x else "b" for x, y, c in zip(*nodes[:3])))
+for name in ("normal", "reduce"):
+    old, new = (set(getattr(g, name).edges()) for g in (a, mutant))
+    print(f"{name}: without {sorted(old - new)}, with {sorted(new - old)}")
+
+# %% tags=["nbval-check-output"]
+parents = [g.normal.nodes + g.reduce.nodes for g in (a, b, child)]
+print("nodes of the child from", *("a" if c == x else "b" for x, y, c in zip(*parents, strict=True)))
 
 # %% [markdown] lang="en"
 # ## See it
@@ -293,8 +299,8 @@ editor = CellEditor(DARTS_V2, net={"channels": 16, "cells": 6})
 editor
 
 # %% [markdown] lang="en"
-# *The cells of `DARTS_V2`, and what the network made of them costs and sees. Without a kernel both cells are shown; live,
-# one at a time.*
+# *The cells of `DARTS_V2`, and what the network made of them costs and sees. Without a kernel both cells are shown;
+# live, one at a time.*
 #
 # **Three things to try:**
 #
@@ -304,10 +310,15 @@ editor
 #    parameters, and why? (How often does each cell occur, and with how many channels?)
 # 3. Make every edge a skip connection. The number of paths does not change. Which parameters are left?
 #
-# What you have made is `editor.arch`, a value like any other:
+# What you have made is `editor.arch`, a value like any other. With its network's keywords it is a *design* in JSON,
+# from which the network can be built again: `save_design` and `build_design` write and read a file. `save_program`
+# keeps a trained network for use without this course.
 
 # %%
-print(editor.arch == DARTS_V2, editor.measures)
+from nascourse.networks.export import to_json
+
+design = to_json(editor.arch, channels=16, cells=6)
+print(list(design), design["architecture"]["normal"][0], design["net"])
 
 # %% [markdown] lang="en"
 # ## Run it
@@ -351,7 +362,7 @@ for name, tau in rankings.items():
 from nascourse.viz.figures import chart, series_style
 
 figure, axes = chart(xlabel="Kendall's τ between two rankings of six cells", height=260)
-for k, (name, tau) in enumerate(rankings.items()):
+for k, tau in enumerate(rankings.values()):
     style, effect = series_style(k), average(tau)
     axes.scatter(tau, np.full(8, 2 - k) + np.linspace(-0.12, 0.12, 8), color=style.color, marker=style.marker)
     axes.plot([effect.low, effect.high], [2 - k + 0.28] * 2, color="black", linewidth=2, linestyle="-")
@@ -364,9 +375,10 @@ show(figure, alt="Kendall's τ of eight groups for three pairs of rankings, all 
 # *Each mark is a group of six cells; above them the mean with its 95 % interval. All three means are small. The middle
 # row is the yardstick: the same cells in the same deep network, with nothing changed but chance.*
 #
-# Read the middle row first. **Two trainings of the same deep networks do not rank the cells alike either.** A ranking
-# cannot agree with another better than with itself, so the first row could not have been high, whatever is true about
-# depth. And the question that matters to a search, is the cell that won worth having?
+# Read the middle row first. **Two trainings of the same deep networks hardly rank the cells alike either.** Where
+# chance alone scrambles a ranking so much, no other ranking can agree with it well, so the first row could not have
+# been high, whatever is true about depth. Over classes the rankings agree more than by chance; over depth the interval
+# reaches below zero. And the question that matters to a search: is the cell that won worth having?
 
 # %%
 print(evidence.verdict("03_depth"))
@@ -383,7 +395,8 @@ for name, rows, chooses, uses in (
 
 # %% [markdown] lang="en"
 # Both claims are **undecided** here. The chosen cell is a little better than the average one in every row of the table,
-# but the intervals reach below zero. Even who chooses in the deep network itself gains little more than a point.
+# but the intervals of both claims reach below zero. Even who chooses in the deep network itself gains little more than
+# a point.
 #
 # Why so little? After one epoch, random cells of this space lie close together:
 
@@ -393,17 +406,18 @@ for arm in depth.arms:
     print(f"{arm:10} mean accuracy {groups.mean():.3f}, standard deviation of the six cells {groups.std(1).mean():.3f}")
 
 # %% [markdown] lang="en"
-# A few trained epochs on 4,000 small images cannot tell cells apart that differ by two points. (And a deeper network of 4
-# channels is, after one epoch, no better than a shallow one: it needs longer training.) The practice of searching small
-# rests on cost: a shallow network trains faster. Whether *this* cell transfers has to be shown each time. The DARTS paper
-# itself chooses among four searched cells by training them anew.
+# One epoch on 4,000 small images cannot tell cells apart that differ by two points. (And a deeper network of
+# 4 channels is, after one epoch, no better than a shallow one: it needs longer training.) The practice of searching
+# small rests on cost: a shallow network trains faster. Whether *this* cell transfers has to be shown each time. The
+# DARTS paper itself chooses among four searched cells by training them anew.
 
 # %% [markdown] lang="en"
 # ## Full run
 #
 # `DARTS_V2` with 20 cells, 36 channels, 600 epochs and batches of 96 on CIFAR-10, as in the paper. What our trainer
 # leaves out: cutout, the auxiliary head, and raising the drop-path probability from epoch to epoch (it is 0.2 from the
-# start). Expect less than the published number.
+# start). Expect less than the published number. The images have to be in the folder that `NASCOURSE_DATA` names, or
+# `load("cifar10", download=True)` fetches them; nothing is downloaded unasked.
 
 # %%
 from nascourse.device import pick_device
@@ -433,9 +447,10 @@ else:
 #
 # ### Published sizes that do not count what they name
 #
-# The size of a space is printed in nearly every paper, and seldom counted. ENAS searches cells of $B$ nodes, two of which
-# are the inputs; each other node chooses two earlier nodes and two of five operations. Printed for both cells together:
-# $(5 \cdot (B-2)!)^4$. For $B = 3$ there is a single node, and we can write down everything that the controller can say:
+# The size of a space is printed in nearly every paper, and seldom counted. ENAS searches cells of $B$ nodes, two of
+# which are the inputs; each other node chooses two earlier nodes and two of five operations. Printed for both cells
+# together: $(5 \cdot (B-2)!)^4$. For $B = 3$ there is a single node, and we can write down everything that the
+# controller can say:
 
 # %% tags=["nbval-check-output"]
 from itertools import combinations_with_replacement, product
@@ -475,6 +490,16 @@ for blocks, ops in ((1, 1), (1, 3), (2, 1), (2, 3)):
 # With one block and one operation nothing is left to choose but two inputs out of two: four ways. The formula says 36.
 # It gives the first block $(B+2)! = 6$ inputs instead of 2. **Count a small case before you believe a large one.**
 #
+# ### Counting what is not there
+#
+# In training, DARTS hangs a second classifier onto a middle layer, the *auxiliary head*. It is thrown away afterwards
+# and does not count. Forget that, and the published 3.3 million become 3.8:
+
+# %% tags=["nbval-check-output"]
+for auxiliary in (False, True):
+    print(f"auxiliary={auxiliary}: {count(DARTS_V2, auxiliary=auxiliary).params:,}")
+
+# %% [markdown] lang="en"
 # ### Same cell, another network
 #
 # "The cell of DARTS" is not yet a network. In its search network pooling is followed by a batch normalization and the
@@ -548,8 +573,8 @@ solution("03.3")
 # %% [markdown] lang="en"
 # ### 03.4 Cross two cells by nodes (10 minutes)
 #
-# `a` and `b` are lists with an entry for each of the nodes 2, 3, 4, 5: its two pairs. Return the child that has the nodes
-# numbered in `from_b` from `b`, and the others from `a`.
+# `a` and `b` are lists with an entry for each of the nodes 2, 3, 4, 5: its two pairs. Return the child that has the
+# nodes numbered in `from_b` from `b`, and the others from `a`.
 
 
 # %%
@@ -615,15 +640,15 @@ solution("03.6")
 # %% [markdown] lang="en"
 # ## Summary
 #
-# - A genotype is a normal and a reduction cell; pairs of (operation, input) give the edges, and reductions sit at a third
-#   and at two thirds of the depth (03.1, 03.3).
-# - The space of DARTS has $180 \cdot 49^4$ cells of each type; published formulas of other spaces do not count what they
-#   name (03.2).
+# - A genotype is a normal and a reduction cell; pairs of (operation, input) give the edges, and reductions sit at a
+#   third and at two thirds of the depth (03.1, 03.3).
+# - The space of DARTS has $180 \cdot 49^4$ cells of each type; published formulas of other spaces do not count what
+#   they name (03.2).
 # - A crossover that moves whole nodes gives a valid child, always (03.4).
 # - Operations differ in how far they see and in what they cost: separable ones are applied twice (03.5).
 # - Operations may sit on edges or on nodes: the same cell, drawn twice.
-# - Whether a cell chosen small is better than average when deep, or on other classes, is undecided in our recordings: at
-#   this budget even two equal trainings hardly rank alike (03.6).
+# - Whether a cell chosen small is better than average when deep, or on other classes, is undecided in our recordings:
+#   at this budget even two equal trainings hardly rank alike (03.6).
 
 # %% [markdown] lang="en"
 # ## Key terms
@@ -651,8 +676,8 @@ solution("03.6")
 #   normal and reduction cells, operations on nodes; NASNet-A.
 # - E. Real et al., *Regularized Evolution for Image Classifier Architecture Search*, AAAI 2019, arXiv:1802.01548:
 #   AmoebaNet-A.
-# - H. Pham et al., *Efficient Neural Architecture Search via Parameter Sharing*, ICML 2018, arXiv:1802.03268: section 2.4,
-#   the printed size of the micro space.
-# - X. He, K. Zhao, X. Chu, *AutoML: A Survey of the State-of-the-Art*, 2021, arXiv:1908.00709: the two pictures are drawn
-#   after its figures of cells; the formula with $M$ and $B$.
+# - H. Pham et al., *Efficient Neural Architecture Search via Parameter Sharing*, ICML 2018, arXiv:1802.03268: section
+#   2.4, the printed size of the micro space.
+# - X. He, K. Zhao, X. Chu, *AutoML: A Survey of the State-of-the-Art*, 2021, arXiv:1908.00709: the two pictures are
+#   drawn after its figures of cells; the formula with $M$ and $B$.
 # - C. Ying et al., *NAS-Bench-101*, ICML 2019, arXiv:1902.09635: operations on nodes.
