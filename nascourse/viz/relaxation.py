@@ -18,6 +18,7 @@ from .scene import Box, Group, Item, Scene, Text, marker
 _NODES = (DagNode("0", "image", "box"), DagNode("1"), DagNode("2", "output", "box"))
 _PAIRS = ((0, 1), (0, 2), (1, 2))
 _SHADES = 16
+_LAP = 0.6
 
 
 def relaxation_panels(alphas: ArrayLike, names: Sequence[str], styles: Mapping[str, str], unknown: str = "?") -> Scene:
@@ -119,7 +120,8 @@ def _percent(part: float) -> str:
 
 
 def _pixels(image: NDArray[np.float64], x: float, y: float, size: int, white: float) -> Group:
-    """A grey picture, black 0; neighbours of one shade share a box, so that the live picture stays small."""
+    """A grey picture, black 0; neighbours of one shade share a box, so that the live picture stays small. Boxes reach
+    a little under the next ones, or a picture that the page shrinks shows the ground between them."""
     levels = np.clip(np.round(image / white * (_SHADES - 1)), 0, _SHADES - 1).astype(int)
     height, width = levels.shape
     items: list[Item] = [Box(x, y, width * size, height * size, fill="#000000")]
@@ -129,8 +131,8 @@ def _pixels(image: NDArray[np.float64], x: float, y: float, size: int, white: fl
             length = len(list(run))
             if level:
                 grey = round(255 * level / (_SHADES - 1))
-                items.append(
-                    Box(x + column * size, y + row * size, length * size, size, fill=f"#{grey:02X}{grey:02X}{grey:02X}")
-                )
+                right, down = _LAP * (column + length < width), _LAP * (row + 1 < height)
+                fill = f"#{grey:02X}{grey:02X}{grey:02X}"
+                items.append(Box(x + column * size, y + row * size, length * size + right, size + down, fill=fill))
             column += length
     return Group(tuple(items))

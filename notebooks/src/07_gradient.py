@@ -37,8 +37,9 @@ budget = setup("07")
 # %% [markdown] lang="en"
 # ## Predict first
 #
-# A cell has three edges, and each can be one of six image filters: 216 cells. Four methods move numbers α for 150 steps,
-# from the crudest gradient (*first order*) to the *exact* one. Then, on each edge, the strongest filter is kept.
+# A cell has three edges, and each can be one of six image filters: 216 cells. Four methods move numbers α for 150
+# steps, from the crudest gradient (*first order*) to the *exact* one. Then, on each edge, the strongest filter is
+# kept.
 #
 # Write down three guesses:
 #
@@ -65,18 +66,20 @@ budget = setup("07")
 from nascourse.experiments.lesson_07 import FILTERS
 from nascourse.viz.relaxation import relaxation_panels
 
-STYLES = dict(zip(FILTERS, ("none", "skip_connect", "max_pool_3x3", "avg_pool_3x3", "nor_conv_1x1", "nor_conv_3x3")))
+PRIMITIVES = ["none", "skip_connect", "max_pool_3x3", "avg_pool_3x3"]
+PRIMITIVES += ["nor_conv_1x1", "nor_conv_3x3"]  # what the two edge filters are drawn like
 alphas = [[0, 1, 2, 1, 0, 1], [0, 2, 0, 1, 1, 0], [0, 0, 1, 0, 1, 2]]
-show(relaxation_panels(alphas, list(FILTERS), STYLES))
+show(relaxation_panels(alphas, list(FILTERS), dict(zip(FILTERS, PRIMITIVES))))
 
 # %% [markdown] lang="en"
 # *The same cell three times: on every edge an unknown operation; on every edge a bundle of all six, as thick as their
 # weights; the thickest of each bundle kept.*
 #
-# The weights come from a softmax, so they are positive and add up to 1 on each edge. The **mixed operation** on the edge
-# from node $i$ to node $j$ is
+# The weights come from a softmax, so they are positive and add up to 1 on each edge. The **mixed operation** on the
+# edge from node $i$ to node $j$ is
 #
-# $$\bar{o}^{(i,j)}(x) = \sum_{o \in O} \frac{\exp(\alpha_o^{(i,j)})}{\sum_{o' \in O} \exp(\alpha_{o'}^{(i,j)})}\; o(x)$$
+# $$\bar{o}^{(i,j)}(x) = \sum_{o \in O}
+# \frac{\exp(\alpha_o^{(i,j)})}{\sum_{o' \in O} \exp(\alpha_{o'}^{(i,j)})}\; o(x)$$
 #
 # | symbol | meaning |
 # |---|---|
@@ -94,16 +97,17 @@ show(relaxation_panels(alphas, list(FILTERS), STYLES))
 #
 # ### One edge
 #
-# One picture of the training set, 14×14 pixels, and six filters without weights: `none`, `skip`, two poolings, and two
-# that answer to upright and to level edges in a picture.
+# One picture of the training set, an ankle boot in 14×14 pixels, and six filters without weights: `none`, `skip`, two
+# poolings, and two that answer to upright and to level edges in a picture.
 
 # %%
 from nascourse.data import load
 
 images = load().shrunk(2).train
-x = images.pixels[:1].double() / 255
+boots = images[images.labels == images.classes.index("ankle boot")]
+x = boots.pixels[:1].double() / 255
 OPS = list(FILTERS.values())
-print(images.classes[images.labels[0]], "|", *FILTERS)
+print(tuple(x.shape), "|", *FILTERS)
 
 
 # %% [markdown] lang="en"
@@ -199,7 +203,8 @@ for sharpen in (0.5, 1, 2, 4, 8):
 # $$\min_\alpha\; L_{val}(w^*(\alpha), \alpha) \qquad \text{where} \quad w^*(\alpha) = \arg\min_w L_{train}(w, \alpha)$$
 #
 # This is a **bilevel** problem. α acts on the outer loss in two ways: directly, and through the weights that the inner
-# problem answers with. The smallest example is the one that the DARTS paper draws in its Figure 2, one weight and one α:
+# problem answers with. The smallest example is the one that the DARTS paper draws in its Figure 2, one weight and one
+# α:
 #
 # $$L_{train} = (w - \alpha)^2, \qquad L_{val} = \alpha w - 2\alpha + 1$$
 #
@@ -239,8 +244,8 @@ def unrolled(w, alpha, xi):
 
 
 # %% [markdown] lang="en"
-# At α = 3, with the weight where training leaves it, $w = 3$, the hypergradient is $2(3 - 1) = 4$. What do the stand-ins
-# say?
+# At α = 3, with the weight where training leaves it, $w = 3$, the hypergradient is $2(3 - 1) = 4$. What do the
+# stand-ins say?
 
 # %% tags=["nbval-check-output"]
 w, a = torch.tensor(3.0), torch.tensor(3.0)
@@ -280,13 +285,17 @@ for name, xi in (("first order", 0.0), ("exact", 0.5)):
 #
 # Differentiate the unrolled loss by the chain rule. With $w' = w - \xi\, \partial_w L_{train}(w, \alpha)$ it is
 #
-# $$\partial_\alpha L_{val}(w', \alpha) \;-\; \xi\; \partial^2_{\alpha w} L_{train}(w, \alpha)\; \partial_{w'} L_{val}(w', \alpha)$$
+# $$\partial_\alpha L_{val}(w', \alpha) \;-\;
+# \xi\; \partial^2_{\alpha w} L_{train}(w, \alpha)\; \partial_{w'} L_{val}(w', \alpha)$$
 #
-# The matrix $\partial^2_{\alpha w} L_{train}$ has a row for each α and a column for each weight: far too large. But only
-# its product with one vector $v = \partial_{w'} L_{val}$ is needed, and that is how fast $\partial_\alpha L_{train}$
-# changes when $w$ moves along $v$. So move a little forth and back and take the difference:
+# The matrix $\partial^2_{\alpha w} L_{train}$ has a row for each α and a column for each weight: far too large. But
+# only its product with one vector $v = \partial_{w'} L_{val}$ is needed, and that is how fast
+# $\partial_\alpha L_{train}$ changes when $w$ moves along $v$. So move a little forth and back and take the
+# difference:
 #
-# $$\partial^2_{\alpha w} L_{train}\; v \;\approx\; \frac{\partial_\alpha L_{train}(w + \varepsilon v, \alpha) - \partial_\alpha L_{train}(w - \varepsilon v, \alpha)}{2 \varepsilon}, \qquad \varepsilon = 0.01 / \lVert v \rVert$$
+# $$\partial^2_{\alpha w} L_{train}\; v \;\approx\;
+# \frac{\partial_\alpha L_{train}(w + \varepsilon v, \alpha) - \partial_\alpha L_{train}(w - \varepsilon v, \alpha)}
+# {2 \varepsilon}, \qquad \varepsilon = 0.01 / \lVert v \rVert$$
 
 
 # %%
@@ -331,25 +340,26 @@ print("relative error below a thousandth:", bool(error < 1e-3))
 # validation is squared error alone. 20 features, only five of which matter:
 
 # %%
-from nascourse.search.bilevel import exact_gradient, first_order_gradient, ridge_problem, unrolled_gradient
+from nascourse.search import bilevel
 
 draw = torch.Generator().manual_seed(1)
 truth = torch.cat([torch.ones(5), torch.zeros(15)]).double()
 X = torch.randn(200, 20, generator=draw, dtype=torch.float64)
 y = X @ truth + torch.randn(200, generator=draw, dtype=torch.float64)
-ridge = ridge_problem(X[:40], y[:40], X[40:], y[40:])
+ridge = bilevel.ridge_problem(X[:40], y[:40], X[40:], y[40:])
 
 # %% [markdown] lang="en"
-# Here $w^*(\alpha)$ is one linear system, so the exact hypergradient is known. A step has to respect the curvature: ξ is
-# one over the largest eigenvalue of the training loss.
+# Here $w^*(\alpha)$ is one linear system, so the exact hypergradient is known. A step has to respect the curvature: ξ
+# is one over the largest eigenvalue of the training loss.
 
 # %% tags=["nbval-check-output"]
 alpha = torch.full((20,), -2.0, dtype=torch.float64)
 w_star = ridge.solve(alpha)
 hessian = torch.autograd.functional.hessian(lambda w: ridge.train(w, alpha), w_star)
 xi = 1 / float(torch.linalg.eigvalsh(hessian).max())
-exact = exact_gradient(ridge, alpha)
-crude, step = first_order_gradient(ridge, w_star, alpha), unrolled_gradient(ridge, w_star, alpha, xi)
+exact = bilevel.exact_gradient(ridge, alpha)
+crude = bilevel.first_order_gradient(ridge, w_star, alpha)
+step = bilevel.unrolled_gradient(ridge, w_star, alpha, xi)
 cosine = torch.nn.functional.cosine_similarity(step, exact, dim=0)
 print(f"norms: exact {exact.norm():.4f}, first order {crude.norm():.4f}, one step {step.norm():.4f}")
 print(f"one step points with the exact one: cosine {cosine:.2f}")
@@ -423,15 +433,17 @@ estimates = {
 for name, values in estimates.items():
     bias, spread = (values.mean(0) - truth).norm(), values.std(0).norm()
     print(f"{name:24} bias {bias:.3f} ± {spread / N**0.5:.3f}   spread of one sample {spread:.2f}")
-print(f"{'the mixture':24} bias {(relax.mixture_gradient(choice_loss, alpha)[0] - truth).norm():.3f}   no noise")
+of_mixture = relax.mixture_gradient(choice_loss, alpha)
+print(f"{'the mixture':24} bias {(of_mixture - truth).norm():.3f}   no noise")
 
 # %% [markdown] lang="en"
 # *Distance of the mean from the true gradient, with its standard error, and how far one sample lies from the mean.*
 #
-# REINFORCE is right on average: its bias is within what chance allows. The baseline takes noise away and costs nothing.
-# The others have a bias: they follow the gradient of another loss. Lowering τ makes Gumbel-softmax truer and noisier. And
-# the mixture, which is what DARTS descends, has no noise and a bias of its own: the loss of a mean is not the mean of
-# the losses. If the loss were linear in $z$ all of them would agree.
+# REINFORCE is right on average: its bias is within what chance allows. The baseline takes noise away and costs
+# nothing. The others have a bias: they follow the gradient of another loss. Lowering τ makes Gumbel-softmax truer and
+# noisier. The mixture, which is what DARTS descends, has no noise, and a bias: the loss of a mean is not the mean of the
+# losses. (Straight-through has the same bias here, by chance of the example: the slope of a square is linear in $z$, so
+# its mean over draws is the slope at the mean.) If the loss itself were linear in $z$, all of them would agree.
 
 # %% [markdown] lang="en"
 # ## See it
@@ -445,7 +457,8 @@ outputs = torch.cat([o(x)[0] for o in OPS]).numpy()
 RelaxationExplorer(list(FILTERS), outputs, [0.0, 1.0, 2.0, 0.5, -1.0, 0.0])
 
 # %% [markdown] lang="en"
-# *Left what each filter makes of the picture, with its α and its weight; right the mixture, and what argmax would keep.*
+# *Left what each filter makes of the picture, with its α and its weight; right the mixture, and what argmax would
+# keep.*
 #
 # **Three things to try:**
 #
@@ -492,7 +505,8 @@ for method in ("first order", "exact"):
     cell = argmax_operations(alpha)
     rank = 1 + sum(loss < losses[cell] for loss in losses.values())
     names = ", ".join(list(FILTERS)[k] for k in cell)
-    print(f"{method:11}: mixed {solved_loss(problem, alpha):.4f}, kept {losses[cell]:.4f} (rank {rank}): {names}")
+    print(f"{method:11}: mixed {solved_loss(problem, alpha):.4f}", end=", ")
+    print(f"kept {losses[cell]:.4f} (rank {rank}): {names}")
 
 # %% [markdown] lang="en"
 # One seed. The recorded evidence has twenty, for four methods and for random search. *First order* and *one step
@@ -500,10 +514,12 @@ for method in ("first order", "exact"):
 # round and still ignores how they answer.
 
 # %%
+from textwrap import fill
+
 from nascourse import evidence
 
 recorded = evidence.load("07_exact_hypergradient")
-print(evidence.verdict("07_exact_hypergradient"))
+print(fill(str(evidence.verdict("07_exact_hypergradient")), 95))
 
 # %% [markdown] lang="en"
 # So the first prediction is answered for this problem: while the filters are mixed, the exact gradient is better. Most
@@ -512,8 +528,9 @@ print(evidence.verdict("07_exact_hypergradient"))
 # %%
 ARMS = ("first order", "one step unrolled", "first order, w solved", "exact")
 for arm in ARMS:
-    relaxed, kept, derived = (recorded.values(arm, key).mean() for key in ("relaxed", "kept", "derived"))
-    print(f"{arm:22} mixed {relaxed:.4f}   kept, old weights {kept:.4f}   kept, new weights {derived:.4f}")
+    mean = {key: recorded.values(arm, key).mean() for key in ("relaxed", "kept", "derived")}
+    print(f"{arm:22} mixed {mean['relaxed']:.4f}", end="   ")
+    print(f"kept, old weights {mean['kept']:.4f}   kept, new weights {mean['derived']:.4f}")
 chance = {n: recorded.values("random", f"best_of_{n}").mean() for n in (3, 10, 30)}
 print("random search:", ", ".join(f"best of {n} {loss:.4f}" for n, loss in chance.items()))
 
@@ -522,9 +539,10 @@ print("random search:", ", ".join(f"best of {n} {loss:.4f}" for n, loss in chanc
 # of that cell with weights of its own.*
 #
 # (All of these are validation losses, what the search itself descends: they compare the ways to descend it, and are no
-# estimate of how good the cells are on new images.) Keeping one filter of each edge destroys what the weights had been fitted to; the last column retrains them. There the
-# methods lie close together. And the last line is sobering: on average the best of **three** random cells is as good
-# as what the exact gradient derives, at the price of three solved cells instead of 150 rounds.
+# estimate of how good the cells are on new images.) Keeping one filter of each edge destroys what the weights had been
+# fitted to; the last column retrains them. There the methods lie close together. And the last line is sobering: on
+# average the best of **three** random cells is as good as what the exact gradient derives, at the price of three
+# solved cells instead of 150 rounds.
 
 # %%
 from nascourse.viz.figures import chart, series_style
@@ -535,28 +553,26 @@ for k, arm in enumerate(ARMS):
     axes.scatter(ranks, [len(ARMS) - k] * len(ranks), color=style.color, marker=style.marker, alpha=0.8)
     axes.vlines(sorted(ranks)[9:11], len(ARMS) - k - 0.25, len(ARMS) - k + 0.25, color="black")
 axes.set_yticks(range(1, len(ARMS) + 1), ARMS[::-1])
-show(
-    figure,
-    alt="Ranks of the derived cells of four methods over twenty seeds, all spread from the first ranks past 100.",
-)
+show(figure, "Ranks of the kept cells of four methods over twenty seeds, all spread past 100.")
 
 # %% [markdown] lang="en"
 # *Each mark is a seed; the two black lines are the middle two seeds, so half of the marks lie left of them. With the
 # exact gradient more seeds end among the first ranks, but every method has seeds that end behind rank 100.*
 #
-# This is the second prediction. The descent did its work: the mixtures of the exact gradient are better, on average, than
-# the best of the 216 single cells. What ruins the result is the step back. The weight of the strongest filter says how
-# much of the choice is left open when the search ends:
+# This is the second prediction. The descent did its work: the mixtures of the exact gradient are better, on average,
+# than the best of the 216 single cells. What ruins the result is the step back. The weight of the strongest filter
+# says how much of the choice is left open when the search ends:
 
 # %%
 print(f"the best single cell: {recorded.values('random', 'best').mean():.4f}")
 for arm in ARMS:
-    print(f"{arm:22} mean weight of the strongest filter {recorded.values(arm, 'largest_weight').mean():.2f}")
+    weight = recorded.values(arm, "largest_weight").mean()
+    print(f"{arm:22} mean weight of the strongest filter {weight:.2f}")
 
 # %% [markdown] lang="en"
 # The exact gradient keeps the *most even* mixtures: a mixture is what it found to be good, and a single filter is not.
-# The better the relaxed problem is solved, the less its solution need look like a choice. Lesson 08 meets this again, in
-# full size, under the name of *discretization gap*.
+# The better the relaxed problem is solved, the less its solution need look like a choice. Lesson 08 meets this again,
+# in full size, under the name of *discretization gap*.
 #
 # Is the derived cell of the exact gradient at least better than that of first order? The same rows, as differences
 # within a seed:
@@ -564,7 +580,8 @@ for arm in ARMS:
 # %%
 from nascourse.evaluation.statistics import difference
 
-effect = difference(recorded.values("first order", "derived"), recorded.values("exact", "derived"), paired=True)
+crude, exact = (recorded.values(arm, "derived") for arm in ("first order", "exact"))
+effect = difference(crude, exact, paired=True)
 print("first order - exact, loss of the derived cell:", effect)
 word = "holds" if effect.low > 0 else "fails" if effect.high < 0 else "undecided"
 print("The exact gradient derives better cells:", word)
@@ -580,8 +597,8 @@ print("The exact gradient derives better cells:", word)
 #
 # ### A second order that is none
 #
-# Several public ports of DARTS write the last line of the Hessian-vector product like this. Python reads it from left to
-# right: it divides by two and *multiplies* by ε.
+# Several public ports of DARTS write the last line of the Hessian-vector product like this. Python reads it from left
+# to right: it divides by two and *multiplies* by ε.
 
 
 # %%
@@ -593,9 +610,11 @@ def product_as_often_copied(loss, w, alpha, v):
 
 
 # %% tags=["nbval-check-output"]
-w, alpha, v = (torch.randn(3, generator=torch.Generator().manual_seed(k), dtype=torch.float64) for k in (5, 6, 7))
-right, wrong = product_by_differences(smooth_loss, w, alpha, v), product_as_often_copied(smooth_loss, w, alpha, v)
-print(f"wrong / right = {float(wrong.norm() / right.norm()):.2e},  ε² = {float((0.01 / v.norm()) ** 2):.2e}")
+draw = torch.Generator().manual_seed(5)
+w, alpha, v = (torch.randn(3, generator=draw, dtype=torch.float64) for _ in range(3))
+right = product_by_differences(smooth_loss, w, alpha, v)
+wrong = product_as_often_copied(smooth_loss, w, alpha, v)
+print(f"wrong / right = {wrong.norm() / right.norm():.2e},  ε² = {(0.01 / v.norm()) ** 2:.2e}")
 
 # %% [markdown] lang="en"
 # The term is ε² times too small. Nothing breaks, the loss still falls, the log still says *second order*, and it is
@@ -621,8 +640,8 @@ print("moved:", any(not torch.equal(a, b) for a, b in zip(before, model.paramete
 # %% [markdown] lang="en"
 # ### Comparing raw α
 #
-# DARTS keeps the two strongest edges into a node. Strong by what? Adding 10 to all α of an edge changes nothing that the
-# edge computes. It must not change what is kept:
+# DARTS keeps the two strongest edges into a node. Strong by what? Adding 10 to all α of an edge changes nothing that
+# the edge computes. It must not change what is kept:
 
 # %% tags=["nbval-check-output"]
 from nascourse.search.relax import strongest_edges

@@ -12,6 +12,7 @@ import torch
 from nascourse import evidence
 from nascourse.bootstrap import ROOT
 from nascourse.evaluation.statistics import difference
+from nascourse.experiments import lesson_07
 from nascourse.search import bilevel, relax
 
 NAME = "07_exact_hypergradient"
@@ -37,6 +38,18 @@ def test_the_lessons_mixed_operation_is_the_packages(lesson: dict[str, Any]) -> 
     assert torch.allclose(lesson["mixed"](ops, x, alpha), relax.mixed(ops, x, alpha))
 
 
+def test_the_lessons_cell_is_the_experiments(lesson: dict[str, Any]) -> None:
+    alphas = torch.randn(3, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    cell = lesson_07.relaxed_cell(lesson["x"], alphas.softmax(1))
+    assert torch.allclose(lesson["relaxed_cell"](lesson["x"], alphas), cell)
+
+
+@pytest.mark.parametrize("xi", [0.0, 0.5])
+def test_the_lessons_walk_is_the_packages(lesson: dict[str, Any], xi: float) -> None:
+    alpha, w = bilevel.toy_path(xi, steps=30)[-1]
+    assert lesson["walk"](xi, rounds=30) == pytest.approx((w, alpha), abs=1e-4)
+
+
 def test_the_lessons_gradients_are_the_packages(lesson: dict[str, Any]) -> None:
     toy = bilevel.toy_problem()
     for w, a, xi in ((3.0, 3.0, 0.25), (-1.5, 0.5, 0.7)):
@@ -60,6 +73,39 @@ def test_the_lessons_reinforce_is_the_packages(lesson: dict[str, Any]) -> None:
     loss, alpha = lesson["choice_loss"], lesson["alpha"]
     ours = lesson["reinforce"](alpha, 50, torch.Generator().manual_seed(4), 0.3)
     assert torch.allclose(ours, relax.reinforce(loss, alpha, 50, torch.Generator().manual_seed(4), 0.3))
+
+
+# -- the filter cell --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def problem() -> bilevel.Bilevel:
+    return lesson_07.filter_problem(seed=1, images=30)
+
+
+ALPHA = torch.randn(3, 6, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+
+
+def test_its_hypergradient_is_the_difference_quotient(problem: bilevel.Bilevel) -> None:
+    exact, step = bilevel.exact_gradient(problem, ALPHA), torch.zeros_like(ALPHA)
+    for place in ((0, 1), (1, 4), (2, 5)):
+        step.zero_()[place] = 1e-5
+        quotient = lesson_07.solved_loss(problem, ALPHA + step) - lesson_07.solved_loss(problem, ALPHA - step)
+        assert float(exact[place]) == pytest.approx(quotient / 2e-5, rel=1e-4, abs=1e-7)
+
+
+def test_its_weights_minimize_and_its_steps_are_stable(problem: bilevel.Bilevel) -> None:
+    w = problem.solve(ALPHA)
+    torch.testing.assert_close(torch.func.grad(problem.train)(w, ALPHA), torch.zeros_like(w))
+    rows = lesson_07.features(lesson_07.draw_images(1, 30)[0][0], ALPHA.softmax(1))
+    assert torch.linalg.eigvalsh(rows.T @ rows / len(rows))[-1] + lesson_07.RIDGE < 2 / lesson_07.RATE_W
+
+
+def test_best_of_is_the_expected_minimum() -> None:
+    losses = {(0,): 1.0, (1,): 2.0, (2,): 4.0}
+    assert lesson_07.best_of(losses, 1) == pytest.approx(7 / 3)
+    pairs = [min(a, b) for a in losses.values() for b in losses.values()]
+    assert lesson_07.best_of(losses, 2) == pytest.approx(sum(pairs) / 9)
 
 
 # -- what the lesson's text says of the evidence ----------------------------------------------------------------------
