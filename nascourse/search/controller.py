@@ -43,6 +43,13 @@ class Extent:
             raise space.refuse("offer a decision")
         return cls(steps, options)
 
+    def check(self, space: SearchSpace[Any], taken: int, offered: int) -> None:
+        """Raises `CourseError` where the decision after ``taken`` others, of ``offered`` options, does not fit."""
+        if offered and (taken >= self.steps or offered > self.options):
+            raise bad_input(
+                f"{space.name} with decision {taken + 1} of {offered} options", f"{self}", "give a larger extent"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -101,10 +108,7 @@ class Controller(nn.Module, ABC):
             most = max(map(max, counts))
             if most == 0:
                 break
-            if t == self.extent.steps or most > self.extent.options:
-                raise bad_input(
-                    f"{space.name} with decision {t + 1} of {most} options", f"{self.extent}", "give a larger extent"
-                )
+            self.extent.check(space, t, most)
             offered[:, :, t] = torch.tensor(counts)
             logits, state = self.step(t, previous, state)
             log_policy = masked_log_softmax(logits, offered[:, :, t])

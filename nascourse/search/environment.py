@@ -52,6 +52,7 @@ class ArchitectureEnv(gymnasium.Env[Decisions, np.int64]):
     ) -> tuple[Decisions, dict[str, Any]]:
         super().reset(seed=seed)
         self._decisions = []
+        self.extent.check(self.space, 0, self.space.choices([]))
         return self._observation(), {"action_mask": self.action_mask()}
 
     def step(self, action: np.int64) -> tuple[Decisions, float, bool, bool, dict[str, Any]]:
@@ -62,6 +63,7 @@ class ArchitectureEnv(gymnasium.Env[Decisions, np.int64]):
             observation, self._decisions = self._observation(), None
             return observation, 0.0, True, False, {"action_mask": self.action_mask(), "invalid": True}
         self._decisions.append(int(action))
+        self.extent.check(self.space, len(self._decisions), self.space.choices(self._decisions))
         info: dict[str, Any] = {"action_mask": self.action_mask(), "invalid": False}
         if info["action_mask"].any():
             return self._observation(), 0.0, False, False, info
