@@ -125,7 +125,7 @@ def q_learning(env: gymnasium.Env[Any, Any], episodes: int) -> list[int]:
         actions, done = [], False
         while not done:
             state = tuple(observation)
-            action = choose(state, info["action_mask"], epsilon=0.0 if episode == episodes else 0.3)
+            action = choose(state, info["action_mask"], epsilon=0.0 if episode == episodes else 0.6)
             observation, reward, terminated, truncated, info = env.step(action)
             done = terminated or truncated
             ahead = 0.0 if done else max(q.get(tuple(observation), np.zeros(1)).max(), 0.0)
@@ -136,7 +136,7 @@ def q_learning(env: gymnasium.Env[Any, Any], episodes: int) -> list[int]:
 
 def test_code_that_knows_only_gymnasium_finds_the_best_architecture() -> None:
     env = RecordEpisodeStatistics(ArchitectureEnv(Chains(), length))
-    actions = q_learning(env, 600)
+    actions = q_learning(env, 2000)
     assert Chains().decode(actions) == Chain((2, 2, 2))
     assert env.return_queue[-1] == 1.0
 
