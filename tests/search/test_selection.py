@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from itertools import combinations, pairwise, permutations, product
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_chances_of_proportional_and_rank_by_hand() -> None:
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids=str)
 def test_frequencies_with_replacement(selection: Selection) -> None:
-    draws = 4000
+    draws = 1500
     drawn = Counter(selection.draw(FITNESS, draws, np.random.default_rng(1)))
     assert frequencies_fit(drawn, dict(enumerate(selection.chances(FITNESS))), draws)
 
@@ -93,7 +94,7 @@ def test_frequencies_of_pairs_without_replacement(selection: Selection) -> None:
         for j, second in zip(left, selection.chances([FITNESS[k] for k in left]), strict=True):
             expected[i, j] = first * second
     assert sum(expected.values()) == pytest.approx(1)
-    rng, draws = np.random.default_rng(2), 4000
+    rng, draws = np.random.default_rng(2), 1500
     drawn = Counter(tuple(once.draw(FITNESS, 2, rng)) for _ in range(draws))
     assert frequencies_fit(drawn, expected, draws)
 
@@ -112,8 +113,8 @@ def test_who_failed_is_not_selected_while_another_is_there(selection: Selection)
 @pytest.mark.parametrize("selection", SELECTIONS, ids=str)
 def test_equals_have_equal_chances(selection: Selection, fitness: list[float]) -> None:
     assert selection.chances(fitness) == pytest.approx([0.25] * 4)
-    drawn = Counter(selection.draw(fitness, 2000, np.random.default_rng(3)))
-    assert frequencies_fit(drawn, dict.fromkeys(range(4), 0.25), 2000)
+    drawn = Counter(selection.draw(fitness, 800, np.random.default_rng(3)))
+    assert frequencies_fit(drawn, dict.fromkeys(range(4), 0.25), 800)
 
 
 def test_negative_and_zero_fitness() -> None:
@@ -146,10 +147,10 @@ def test_more_pressure_leaves_fewer_parents_as_many_as_theory_says() -> None:
         [LinearRank(pressure) for pressure in (1.0, 1.5, 2.0)],
     ]
     for ladder in ladders:
-        left = [np.mean([len(set(s.draw(fitness, n, rng))) for _ in range(80)]) for s in ladder]
+        left = [np.mean([len(set(s.draw(fitness, n, rng))) for _ in range(40)]) for s in ladder]
         assert left == sorted(left, reverse=True)
         expected = [np.sum(1 - (1 - s.chances(fitness)) ** n) for s in ladder]
-        assert left == pytest.approx(expected, abs=1.5)  # a standard error is below 0.35
+        assert left == pytest.approx(expected, abs=1.5)  # a standard error is below 0.5
 
 
 @pytest.mark.parametrize("k", [2, 4, 8])
@@ -160,8 +161,15 @@ def test_the_takeover_time_of_tournaments(k: int) -> None:
     times = [run for run in runs if run is not None]
     theory = (math.log(n) + math.log(math.log(n))) / math.log(k)
     assert np.mean(times) == pytest.approx(theory, abs=1.25)
-    # the best is not drawn at all in the first N tournaments with (1 − k/N)^N ≈ e^−k; later losses are rarer
-    assert stats.binomtest(len(runs) - len(times), len(runs), math.exp(-k), "less").pvalue > 1e-3 or k < 4
+    extinction = fixed_point(lambda lost: math.exp(k * (lost - 1)))  # of a branching process, Poisson(k) copies each
+    assert stats.binomtest(len(runs) - len(times), len(runs), extinction).pvalue > 1e-3
+
+
+def fixed_point(function: Callable[[float], float]) -> float:
+    value = 0.0
+    for _ in range(100):
+        value = function(value)
+    return value
 
 
 def test_linear_rank_of_pressure_2_takes_over_like_a_tournament_of_two() -> None:
