@@ -304,8 +304,8 @@ editor
 #
 # **Three things to try:**
 #
-# 1. Turn one `sep 3×3` into `dil 5×5`. Parameters fall and the receptive field grows. Then say why one would ever keep
-#    the separable one.
+# 1. Turn a `sep 3×3` into node 2 into `dil 5×5`: parameters fall, and the receptive field grows. Undo it, and do the same
+#    with one into node 3: the receptive field stays. Why? (Which path sees farthest?)
 # 2. Change one edge of the normal cell, and then one of the reduction cell, in the same way. Which change costs more
 #    parameters, and why? (How often does each cell occur, and with how many channels?)
 # 3. Make every edge a skip connection. The number of paths does not change. Which parameters are left?
