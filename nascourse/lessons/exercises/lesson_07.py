@@ -234,6 +234,12 @@ def product(gradient, weights, vector):
             "tensors together.",
             _own_eps,
         ),
+        (
+            "Both bugs are still in it: an ε for each tensor by its own norm, and / 2.0 * eps where it must divide.",
+            lambda gradient, weights, vector: (
+                _own_eps(gradient, weights, vector) * _eps(vector) * 0.01 / float(vector[0].norm())
+            ),
+        ),
     ),
     hints=(
         "The norm is one number: the root of the sum of squares over all tensors of the list.",
