@@ -53,8 +53,9 @@ class Learning:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What one update saw, (seeds,) each. reward: mean of the batch; baseline: what it was compared with; entropy:
-    the batch's mean of −ln π(a) in nats, an unbiased estimate of H(π)."""
+    """What one update saw, (seeds,) each. reward: mean of the batch; baseline: what it was compared with, the entropy
+    bonus included; entropy: the batch's mean of −ln π(a) in nats, an unbiased estimate of H(π). The first two are NaN
+    while nothing but failures is known."""
 
     reward: Tensor
     baseline: Tensor
@@ -111,7 +112,11 @@ class PolicyGradient:
         returns = self.returns(log_prob, rewards)
         baseline = torch.where(self.baseline.isnan(), returns.mean(1), self.baseline)
         advantage = (returns - baseline[:, None]).masked_fill(~known[:, None], 0.0)
-        told = Update(rewards.mean(1), baseline, -log_prob.detach().mean(1))
+        told = Update(
+            rewards.mean(1).masked_fill(~known, torch.nan),
+            baseline.masked_fill(~known, torch.nan),
+            -log_prob.detach().mean(1),
+        )
         for epoch in range(self.learning.epochs):
             if epoch:
                 log_prob = self.controller.log_prob(sample)
