@@ -137,7 +137,7 @@ def _bars(policy: Sequence[Sequence[float]], decisions: Sequence[str], options: 
         yield Text(_LEFT + 18, y, style.label, 12, anchor="start")
         for column, chances in enumerate(policy):
             x, chance = _LEFT + _NAME + _COLUMN * column, chances[row]
-            likeliest = row == max(range(len(chances)), key=lambda k: chances[k])
+            likeliest = row == _likeliest(chances)
             yield Box(x, y - 9, _BAR, 18, CARD, RULE, 1)
             yield Box(x, y - 9, max(_BAR * chance, 0.5), 18, style.color)
             yield Text(x + _BAR + 4, y, f"{chance:.2f}", 11, INK if likeliest else MUTED, "start", bold=likeliest)
@@ -205,17 +205,24 @@ def _curves(
         yield Text(min(at(told, low)[0], x0 + wide - 90), y0 + tall + 16, str(told), 11)
 
 
+def _likeliest(chances: Sequence[float]) -> int | None:
+    """The option that is ahead of all others by what two decimals can show."""
+    first, *rest = sorted(range(len(chances)), key=lambda k: -chances[k])
+    return first if not rest or chances[first] - chances[rest[0]] >= 0.005 else None
+
+
 def _signed(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
 def _policy_sentence(now: Snapshot, step: int, updates: int, decisions: Sequence[str], options: Sequence[str]) -> str:
-    best = [max(range(len(row)), key=lambda k: row[k]) for row in now.policy]
     named = [
         f"{name} {operation_style(options[k]).label} {row[k]:.2f}"
-        for name, row, k in zip(decisions, now.policy, best, strict=True)
+        for name, row in zip(decisions, now.policy, strict=True)
+        if (k := _likeliest(row)) is not None
     ]
-    sentence = f"After update {step} of {updates} ({now.told} trials). Likeliest: {', '.join(named)}."
+    said = f"Likeliest: {', '.join(named)}." if named else "No option of any decision stands out."
+    sentence = f"After update {step} of {updates} ({now.told} trials). {said}"
     if now.learned:
         sentence += (
             f" The last batch had a mean reward of {_signed(now.learned.reward, 3)}, was compared with a baseline of "

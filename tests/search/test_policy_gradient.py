@@ -222,7 +222,8 @@ def test_a_failure_counts_as_the_lowest_reward_so_far() -> None:
 def test_failures_teach_nothing_while_nothing_is_known() -> None:
     agent = agent_of(TableController, Learning(batch=2), 0, 1)
     before = [parameter.detach().clone() for parameter in agent.controller.parameters()]
-    agent.update(agent.sample(), torch.tensor([[math.nan, math.nan], [0.5, 0.7]], dtype=torch.float64))
+    told = agent.update(agent.sample(), torch.tensor([[math.nan, math.nan], [0.5, 0.7]], dtype=torch.float64))
+    assert told.reward.isnan().tolist() == told.baseline.isnan().tolist() == [True, False]
     for old, new in zip(before, agent.controller.parameters(), strict=True):
         close(new[0], old[0])
         assert not torch.allclose(new[1], old[1])
