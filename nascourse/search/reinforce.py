@@ -164,8 +164,8 @@ def search_side_by_side(
     strategy: Reinforce[A], evaluation: Evaluation[A], budget: int, seeds: Sequence[int], *, cache: bool = True
 ) -> list[History[A]]:
     """``[search(strategy, evaluation, budget, seed=seed, cache=cache) for seed in seeds]``, with all controllers
-    trained together: for evaluations that take no time, such as a table's. Seconds are not recorded, and of failures only the
-    histories tell."""
+    trained together: for evaluations that take no time, such as a table's. Seconds are not recorded, and of
+    failures only the histories tell."""
     agent = strategy.policies([strategy_rng(seed) for seed in seeds])
     runs: list[History[A]] = [History() for _ in seeds]
     firsts: list[dict[A, int]] = [{} for _ in seeds]
