@@ -190,5 +190,6 @@ def populations(generations: Sequence[Generation]) -> Iterator[tuple[int, ...]]:
     """Who is alive after each generation, as numbers of trials in the order of birth."""
     alive: list[int] = []
     for generation in generations:
-        alive = [number for number in (*alive, *generation.born) if number not in set(generation.dropped)]
+        gone = set(generation.dropped)
+        alive = [number for number in (*alive, *generation.born) if number not in gone]
         yield tuple(alive)

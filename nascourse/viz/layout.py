@@ -233,7 +233,7 @@ def _centre_nodes(ranks: list[list[_Slot]]) -> None:
     program does not mind where between them it sits."""
     for rank in ranks[::2]:
         for k, slot in enumerate(rank):
-            if not slot.is_node:
+            if not slot.is_node or not (slot.before or slot.after):
                 continue
             want = mean(other.y for other in (*slot.before, *slot.after))
             if k > 0:
