@@ -1,0 +1,399 @@
+"""Lesson 05: the three selections, how fast one takes over, a crossover, and an aging that does not age."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from ...search.selection import LinearRank, Tournament
+from .registry import exercise, question
+
+# One noisy training went very well, and an architecture is the best of a population of 50 by luck. Each new child
+# replaces the oldest. When is the lucky one gone?
+#   a) never, while it is the best    b) after 50 more children    c) once a child is better
+question(
+    "05.1",
+    title="How long luck lives",
+    answer="b",
+    wrong={
+        "a": "That is so where the worst is dropped. Aging does not look at fitness: the oldest goes, good or bad.",
+        "c": "Nobody is compared with it when it is dropped. Aging asks for its age, and for nothing else.",
+    },
+    why="Everybody lives for as many children as the population is large. What is really good stays by its children, "
+    "which are trained anew and have to be good again; luck is not inherited.",
+    hints=("What does the rule look at when it chooses who goes?",),
+)
+
+
+# -- 05.2 --------------------------------------------------------------------------------------------------------------
+
+
+def _proportional_cases(rng: Generator) -> list[tuple[Any, ...]]:
+    draws = [rng.uniform(0.1, 0.9, int(n)).round(2).tolist() for n in (2, 3, 5)]
+    return [*((draw,) for draw in draws), ([0.0, 0.6, 0.2],), ([0.0, 0.0, 0.0],), ([0.5, -0.25, 0.75],)]
+
+
+def _refusing(shares: Callable[[Sequence[float]], list[float]]) -> Callable[[Sequence[float]], list[float]]:
+    """The refusal and the even shares are right, what is done with other fitness is not."""
+
+    def proportional(fitness: Sequence[float]) -> list[float]:
+        if min(fitness) < 0 or sum(fitness) == 0:
+            return fitness_proportional(fitness)
+        return shares(fitness)
+
+    return proportional
+
+
+def _unchecked(fitness: Sequence[float]) -> list[float]:
+    return [f / sum(fitness) if sum(fitness) else 1 / len(fitness) for f in fitness]
+
+
+def _clipped(fitness: Sequence[float]) -> list[float]:
+    return fitness_proportional([max(f, 0.0) for f in fitness])
+
+
+def _no_care_for_zero(fitness: Sequence[float]) -> list[float]:
+    if min(fitness) < 0:
+        raise ValueError("negative fitness")
+    total = sum(fitness)
+    return [f / total for f in fitness]
+
+
+@exercise(
+    "05.2",
+    title="Fitness selection, and what it cannot take",
+    cases=_proportional_cases,
+    solution="""
+def fitness_proportional(fitness):
+    if min(fitness) < 0:
+        raise ValueError("no probability comes of negative fitness")
+    total = sum(fitness)
+    if total == 0:
+        return [1 / len(fitness)] * len(fitness)
+    return [f / total for f in fitness]
+""",
+    mistakes=(
+        (
+            "With a negative fitness you return a negative probability, without a word. Raise a ValueError instead.",
+            _unchecked,
+        ),
+        (
+            "You turn negative fitness into 0. That hides that this selection does not fit: raise a ValueError.",
+            _clipped,
+        ),
+        (
+            "Where all fitness is 0 you divide by 0. Nobody is better than anybody then: equal chances.",
+            _no_care_for_zero,
+        ),
+        (
+            "You divide by the highest fitness: your numbers do not add up to 1. Divide by the sum.",
+            _refusing(lambda fitness: [f / max(fitness) for f in fitness]),
+        ),
+        (
+            "That is a softmax. Fitness selection shares out the fitness itself: f / sum of all f.",
+            _refusing(lambda fitness: [math.exp(f) / sum(map(math.exp, fitness)) for f in fitness]),
+        ),
+    ),
+    hints=(
+        "P(i) = f_i / (f_1 + ... + f_n), once you know that this is a probability.",
+        "Look at two cases first: some fitness is negative (raise ValueError), and all of it is 0 (equal chances).",
+    ),
+)
+def fitness_proportional(fitness: Sequence[float]) -> list[float]:
+    """The probability of each to be selected by its share of the fitness; all zero: equal chances. Raises ValueError
+    for negative fitness."""
+    if min(fitness) < 0:
+        raise ValueError("negative fitness")
+    share = np.array(fitness)
+    return (share / share.sum() if share.any() else np.full(len(share), 1 / len(share))).tolist()
+
+
+# -- 05.3 --------------------------------------------------------------------------------------------------------------
+
+
+def _rank_cases(rng: Generator) -> list[tuple[Any, ...]]:
+    return [
+        (rng.permutation(np.arange(1, 20))[:n].tolist(), pressure)
+        for n, pressure in ((3, 1.5), (4, 2.0), (5, 1.2), (2, 1.0))
+    ]
+
+
+def _rank_with(place: Callable[[Sequence[float], float], int]) -> Callable[[Sequence[float], float], list[float]]:
+    def linear_rank(fitness: Sequence[float], pressure: float) -> list[float]:
+        n, least = len(fitness), 2 - pressure
+        return [(least + (pressure - least) * place(fitness, f) / (n - 1)) / n for f in fitness]
+
+    return linear_rank
+
+
+@exercise(
+    "05.3",
+    title="Rank selection",
+    cases=_rank_cases,
+    solution="""
+def linear_rank(fitness, pressure):
+    n = len(fitness)
+    least = 2 - pressure
+    chances = []
+    for f in fitness:
+        worse = sum(other < f for other in fitness)
+        chances.append((least + (pressure - least) * worse / (n - 1)) / n)
+    return chances
+""",
+    mistakes=(
+        (
+            "Your best one has the smallest chance: count how many are worse, not how many are better.",
+            _rank_with(lambda fitness, f: sum(other > f for other in fitness)),
+        ),
+        (
+            "You use the place in the list as the rank. The rank comes of the fitness: how many are worse?",
+            _rank_with(lambda fitness, f: list(fitness).index(f)),
+        ),
+        (
+            "Your ranks run from 1 to n: the chances add up to more than 1. Count 0 for the worst, n - 1 for the best.",
+            _rank_with(lambda fitness, f: 1 + sum(other < f for other in fitness)),
+        ),
+        (
+            "Your numbers add up to n: they are expected numbers of copies. Divide by n for probabilities.",
+            lambda fitness, pressure: [len(fitness) * c for c in linear_rank(fitness, pressure)],
+        ),
+    ),
+    hints=(
+        "For each, count how many have a lower fitness: 0 for the worst, n - 1 for the best.",
+        "The worst is expected 2 - pressure times in n draws, the best pressure times; between them it is a line.",
+    ),
+)
+def linear_rank(fitness: Sequence[float], pressure: float) -> list[float]:
+    """The probability of each by its rank; no two are equal. pressure: how often the best is expected in n draws."""
+    return LinearRank(pressure).chances(fitness).tolist()
+
+
+# -- 05.4 --------------------------------------------------------------------------------------------------------------
+
+
+@exercise(
+    "05.4",
+    title="Places of a tournament",
+    cases=lambda rng: [(k, p) for k, p in ((2, 0.5), (3, 0.75), (5, 0.4), (1, 0.6), (4, 1.0))],
+    solution="""
+def place_chances(k, p):
+    chances = [p * (1 - p) ** place for place in range(k - 1)]
+    return chances + [(1 - p) ** (k - 1)]
+""",
+    mistakes=(
+        (
+            "Your chances add up to 1 - (1-p)^k, so now and then nobody is taken. The last takes the remainder.",
+            lambda k, p: [p * (1 - p) ** place for place in range(k)],
+        ),
+        (
+            "You give the remainder to the first. Nobody was taken after all k: then it is the last one's turn.",
+            lambda k, p: [p + (1 - p) ** k, *(p * (1 - p) ** place for place in range(1, k))],
+        ),
+        (
+            "You divide by the sum. That adds up to 1, but then the best is taken more often than with p.",
+            lambda k, p: [p * (1 - p) ** place / (1 - (1 - p) ** k) for place in range(k)],
+        ),
+        (
+            "Each place comes after the ones before it were passed over: the j-th has p times (1-p)^(j-1), not p^j.",
+            lambda k, p: [*(p ** (place + 1) for place in range(k - 1)), 1 - sum(p ** (j + 1) for j in range(k - 1))],
+        ),
+    ),
+    hints=(
+        "The best is taken with p. With 1 - p it is not, and then the second has the chance p.",
+        "Who is last has no one to pass the chance on to: all that is left, (1 - p)^(k - 1).",
+    ),
+)
+def place_chances(k: int, p: float) -> list[float]:
+    """The probability of each of the k contestants to be taken, the best first."""
+    return Tournament(k, p).places(k).tolist()
+
+
+# -- 05.5 --------------------------------------------------------------------------------------------------------------
+
+
+def _grow(size: int, share: Callable[[float], float]) -> int:
+    best, generations = 1 / size, 0
+    while best < 1 - 1 / size and generations < 500:
+        best, generations = share(best), generations + 1
+    return generations
+
+
+@exercise(
+    "05.5",
+    title="How fast the best takes over",
+    cases=lambda rng: [(16, 2), (128, 2), (128, 4), (50, 3), (1000, 10)],
+    solution="""
+def takeover(size, k):
+    share = 1 / size
+    generations = 0
+    while share < 1 - 1 / size:
+        share = 1 - (1 - share) ** k
+        generations += 1
+    return generations
+""",
+    mistakes=(
+        (
+            "You ask for k copies of the best in one tournament. One among the k contestants wins already.",
+            lambda size, k: _grow(size, lambda share: share**k),
+        ),
+        (
+            "You let the share grow k-fold. So it begins, but copies meet each other later: 1 - (1 - share)^k.",
+            lambda size, k: _grow(size, lambda share: k * share),
+        ),
+        (
+            "You stop one generation early: count the one that takes the share over the mark as well.",
+            lambda size, k: _grow(size, lambda share: 1 - (1 - share) ** k) - 1,
+        ),
+    ),
+    hints=(
+        "No contestant is a copy of the best with probability (1 - share)^k. In all other tournaments a copy wins.",
+        "Begin with 1 / size, repeat the step, and count until the share is at least 1 - 1 / size.",
+    ),
+)
+def takeover(size: int, k: int) -> int:
+    """Generations of tournaments of k (and nothing else) until the share of the best has grown from 1/size to at least
+    1 - 1/size, by expected shares."""
+    # the others' share is (1 - 1/size)^(k^t): Goldberg & Deb 1991
+    others = math.log(1 - 1 / size)
+    return next(t for t in range(500) if math.exp(others * k**t) <= 1 / size)
+
+
+# -- 05.6 --------------------------------------------------------------------------------------------------------------
+
+Genes = tuple[str, ...]
+
+
+def _children(
+    fn: Callable[[Genes, Genes, Generator], Sequence[str]], a: Genes, b: Genes, rng: Generator
+) -> dict[str, bool]:
+    """What 80 children say about a crossover, whatever way it draws."""
+    children = [tuple(fn(a, b, rng)) for _ in range(80)]
+    whole = all(len(child) == len(a) for child in children)
+    own = whole and all(gene in pair for child in children for gene, *pair in zip(child, a, b, strict=True))
+    from_b = [{k for k, gene in enumerate(child) if k < len(b) and gene == b[k]} for child in children]
+    return {
+        "each gene is a parent's, in its place": own,
+        "always half from b": all(len(places) == len(b) // 2 for places in from_b),
+        "every place comes from either": all(0 < sum(k in places for places in from_b) < 80 for k in range(len(b))),
+    }
+
+
+def _half_and_half(a: Genes, b: Genes, rng: Generator) -> Genes:
+    return (*a[: len(a) // 2], *b[len(b) // 2 :])
+
+
+def _coin(a: Genes, b: Genes, rng: Generator) -> Genes:
+    return tuple(y if rng.random() < 0.5 else x for x, y in zip(a, b, strict=True))
+
+
+def _displaced(a: Genes, b: Genes, rng: Generator) -> Genes:
+    return tuple(str(gene) for gene in rng.permutation(crossover(a, b, rng)))
+
+
+@exercise(
+    "05.6",
+    title="Half of each parent",
+    cases=lambda rng: [(tuple(f"a{k}" for k in range(n)), tuple(f"b{k}" for k in range(n)), rng) for n in (4, 6)],
+    run=_children,
+    solution="""
+def crossover(a, b, rng):
+    n = len(a)
+    from_b = rng.choice(n, n // 2, replace=False)
+    return tuple(b[k] if k in from_b else a[k] for k in range(n))
+""",
+    mistakes=(
+        (
+            "The first half is always a's and the second always b's: some children can never be. Draw the places.",
+            _half_and_half,
+        ),
+        (
+            "Your child takes more from one parent at times. A coin for each place, or places drawn with repeats, make "
+            "half on average; draw half of the places without repeats.",
+            _coin,
+        ),
+        (
+            "Genes move to other places. An operation belongs to its edge: place k of the child is a[k] or b[k].",
+            _displaced,
+        ),
+        ("Your child is a copy of one parent. Half of the places come from b.", lambda a, b, rng: a),
+    ),
+    hints=(
+        "First draw which places come from b: half of them, each at most once.",
+        "rng.choice(n, n // 2, replace=False) draws n // 2 different numbers out of 0..n-1.",
+    ),
+)
+def crossover(a: Genes, b: Genes, rng: Generator) -> Genes:
+    """A child with half of its places from each parent, drawn at random; an even number of places."""
+    from_b = set(rng.permutation(len(a))[: len(a) // 2].tolist())
+    return tuple(b[k] if k in from_b else a[k] for k in range(len(a)))
+
+
+# -- 05.7 --------------------------------------------------------------------------------------------------------------
+
+Member = tuple[str, float]
+
+
+def _aging_cases(rng: Generator) -> list[tuple[Any, ...]]:
+    cases = []
+    for n in (3, 4, 5, 5):
+        fitness = rng.permutation(np.linspace(0.5, 0.9, n + 1)).round(2).tolist()
+        members = [(f"cell {k}", f) for k, f in enumerate(fitness)]
+        cases.append((members[:-1], members[-1]))
+    return cases
+
+
+def _drop(which: Callable[[list[Member]], Member]) -> Callable[[Sequence[Member], Member], list[Member]]:
+    def next_population(population: Sequence[Member], child: Member) -> list[Member]:
+        everyone = [*population, child]
+        gone = which(everyone)
+        return [one for one in everyone if one != gone]
+
+    return next_population
+
+
+def _by_fitness(members: Sequence[Member]) -> list[Member]:
+    return sorted(members, key=lambda one: one[1])
+
+
+@exercise(
+    "05.7",
+    title="Aging that does not age",
+    cases=_aging_cases,
+    solution="""
+def next_population(population, child):
+    return population[1:] + [child]
+""",
+    mistakes=(
+        (
+            "You sort by fitness and drop the first: that is the worst, not the oldest. And once sorted, nobody knows "
+            "any more who is how old.",
+            lambda population, child: _by_fitness([*population, child])[1:],
+        ),
+        (
+            "You drop the worst. A lucky one is never the worst, so it stays for ever; aging drops the oldest.",
+            _drop(lambda everyone: min(everyone, key=lambda one: one[1])),
+        ),
+        (
+            "You drop the best one. Aging does not look at fitness at all.",
+            _drop(lambda e: max(e, key=lambda one: one[1])),
+        ),
+        ("You drop the child: the last in the list is the youngest, the first the oldest.", _drop(lambda e: e[-1])),
+        (
+            "The oldest is dropped, but the list is sorted by fitness now: the next call takes the worst for the "
+            "oldest. Keep the order of birth.",
+            lambda population, child: _by_fitness([*population[1:], child]),
+        ),
+        ("Nobody is dropped: the population grows by one each time.", lambda population, child: [*population, child]),
+    ),
+    hints=(
+        "The list is in the order of birth. Who is the oldest, whatever the fitness?",
+        "Nothing needs to be compared: leave the first out, put the child at the end.",
+    ),
+)
+def next_population(population: Sequence[Member], child: Member) -> list[Member]:
+    """Aging: (name, fitness) of each, in the order of birth, once the child has joined and the oldest is gone."""
+    return [*population, child][-len(population) :]

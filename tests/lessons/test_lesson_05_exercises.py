@@ -1,0 +1,46 @@
+"""The references of lesson 05 against closed forms and the package."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nascourse.lessons.exercises.lesson_05 import (
+    crossover,
+    fitness_proportional,
+    linear_rank,
+    next_population,
+    place_chances,
+    takeover,
+)
+from nascourse.search.selection import FitnessProportional
+
+
+def test_the_selections_by_hand() -> None:
+    assert fitness_proportional([1, 3]) == FitnessProportional().chances([1, 3]).tolist() == [0.25, 0.75]
+    assert fitness_proportional([0, 0]) == [0.5, 0.5]
+    with pytest.raises(ValueError, match="negative"):
+        fitness_proportional([1, -1])
+    assert linear_rank([5, 9, 7], 2.0) == pytest.approx([0, 2 / 3, 1 / 3])
+    assert place_chances(3, 0.5) == pytest.approx([1 / 2, 1 / 4, 1 / 4])
+
+
+@pytest.mark.parametrize(("size", "k"), [(16, 2), (128, 4), (1000, 10)])
+def test_the_takeover_is_that_of_the_repeated_step(size: int, k: int) -> None:
+    share, generations = 1 / size, 0
+    while share < 1 - 1 / size:
+        share, generations = 1 - (1 - share) ** k, generations + 1
+    assert takeover(size, k) == generations
+
+
+def test_a_child_has_half_of_each() -> None:
+    child = crossover(("a",) * 6, ("b",) * 6, np.random.default_rng(0))
+    assert sorted(child) == ["a"] * 3 + ["b"] * 3
+
+
+def test_everybody_lives_as_long_as_the_population_is_large() -> None:
+    population = [("lucky", 0.99), ("x", 0.1), ("y", 0.2)]
+    for n in range(3):
+        assert any(name == "lucky" for name, _ in population) == (n == 0)
+        population = next_population(population, (f"child {n}", 0.3))
+    assert [name for name, _ in population] == ["child 0", "child 1", "child 2"]
