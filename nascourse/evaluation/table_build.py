@@ -34,6 +34,8 @@ from .training import Recipe
 
 SCHEMA = 1
 SHARDS = CHECKOUT_DATA / "nasbench_fashion_shards"
+SITTINGS = "sittings.log"
+"""In the folder of the shards: a JSON line for each run that trained, with command, versions and hardware."""
 SHARD_SIZE = 100
 SEED_GROUPS = ((0,), (1, 2))
 """Seeds that are trained side by side. Seed 0 of all cells comes first."""
@@ -193,6 +195,9 @@ def build(
             missing = wanted - done_in(shard, design)
             if missing > 0:
                 tasks.append((shard, missing))
+    if tasks:
+        with (folder / SITTINGS).open("a") as file:
+            file.write(compact(provenance.sitting(f"nascourse bench build --workers {workers}", workers)) + "\n")
     with tqdm(total=sum(missing for _, missing in tasks), unit="cell", desc="benchmark") as bar:
         return sum(_run(tasks, design, workers, bar))
 
@@ -227,9 +232,17 @@ def add_arguments(parser: Any) -> None:
     made.add_argument("--seeds", choices=["0", "1,2", "all"], default="all", help="which group of seeds")
     made.add_argument("--rows", type=int, default=None, help="only the first rows of the table")
     made.add_argument("--folder", type=Path, default=SHARDS)
+    made.set_defaults(act=_build)
+    from . import table_pack  # which builds on this module
+
+    table_pack.add_actions(actions)
 
 
 def run(args: Any) -> int:
+    return args.act(args)
+
+
+def _build(args: Any) -> int:
     groups = SEED_GROUPS if args.seeds == "all" else (tuple(int(s) for s in args.seeds.split(",")),)
     trained = build(args.folder, groups=groups, workers=args.workers, rows=args.rows)
     print(f"{trained} cells trained; hardware: {compact(provenance.hardware(args.workers))}")

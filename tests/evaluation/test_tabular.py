@@ -1,0 +1,432 @@
+"""Look-ups, ranks, regrets and noise of a table whose answers are known in closed form."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from nascourse import data
+from nascourse.errors import CourseError
+from nascourse.evaluation.table_pack import npz_bytes
+from nascourse.evaluation.tabular import TABLE, TabularBenchmark, neighbour_correlations, regret_by_chance
+from nascourse.networks.build import count
+from nascourse.search.base import Proposal, Strategy
+from nascourse.search.executors import process_pool
+from nascourse.search.local import LocalSearch
+from nascourse.search.loop import search, trial_seed
+from nascourse.search.random import RandomSearch
+from nascourse.spaces.base import Trial
+from nascourse.spaces.canonical import canonical
+from nascourse.spaces.micro import MicroCell, MicroSpace
+
+from .tables import DESIGN, EPOCHS, OFFSETS, ROWS, cell_of_rank, packed, rank, right, row_of_rank
+
+SPACE = MicroSpace()
+VALID = DESIGN.valid_images
+Arrays = dict[str, Any]
+
+
+def arrays() -> Arrays:
+    with np.load(io.BytesIO(packed()), allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
+
+
+def changed(change: Callable[[Arrays], None]) -> TabularBenchmark:
+    """The table after a change of its arrays."""
+    mine = arrays()
+    meta = json.loads(str(mine.pop("meta")))
+    change(mine)
+    return TabularBenchmark(mine, meta, "0")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("table") / TABLE
+    file.write_bytes(packed())
+    return file
+
+
+@pytest.fixture(scope="module")
+def table(path: Path) -> TabularBenchmark:
+    return TabularBenchmark.load(path)
+
+
+@pytest.fixture(scope="module")
+def partial(tmp_path_factory: pytest.TempPathFactory) -> TabularBenchmark:
+    """Seed 0 of 30 cells, seeds 1 and 2 of the first 10."""
+    file = tmp_path_factory.mktemp("partial") / TABLE
+    file.write_bytes(packed(30, 10))
+    return TabularBenchmark.load(file)
+
+
+def one_line(caught: pytest.ExceptionInfo[CourseError], *words: str) -> None:
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+# -- looking up -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("wanted", [1, 2, 777, ROWS])
+def test_a_stored_training_after_any_epoch(table: TabularBenchmark, wanted: int, seed: int) -> None:
+    row, cell = row_of_rank(wanted), cell_of_rank(wanted)
+    for fidelity in (None, 1, 2, 3, 4):
+        epoch = fidelity or EPOCHS
+        found = table.evaluate(cell, seed, fidelity)
+        assert found.accuracy == right(row, seed, epoch) / VALID
+        assert found.fidelity == fidelity
+        assert found.extra["seed"] == seed
+        assert found.extra["seconds"] == pytest.approx((10 + wanted / 1000) * epoch / EPOCHS, abs=1e-3)
+    assert table.curve(cell, seed) == tuple(right(row, seed, epoch) / VALID for epoch in range(1, 5))
+    assert table.test_accuracy(cell, seed) == (right(row, seed) + 1000) / DESIGN.test_images
+
+
+def test_without_a_seed_it_is_the_mean(table: TabularBenchmark) -> None:
+    for wanted in (1, 50, 5000):
+        row, cell = row_of_rank(wanted), cell_of_rank(wanted)
+        assert table.evaluate(cell).accuracy == pytest.approx(right(row) / VALID)  # the offsets add up to 0
+        assert table.evaluate(cell, fidelity=2).accuracy == pytest.approx(right(row, epoch=2) / VALID)
+        assert table.test_accuracy(cell) == pytest.approx((right(row) + 1000) / DESIGN.test_images)
+
+
+def test_every_cell_as_written_finds_its_function_and_its_own_cost(table: TabularBenchmark) -> None:
+    rng = np.random.default_rng(0)
+    for cell in [*(SPACE.sample(rng) for _ in range(60)), MicroCell(("none",) * 6)]:
+        assert table.evaluate(cell, 1).accuracy == table.evaluate(canonical(cell), 1).accuracy
+        counted = count(cell, (1, 14, 14), **DESIGN.net())
+        found = table.evaluate(cell, 0)
+        assert (found.params, found.macs) == (counted.params, counted.macs)
+    everywhere = table.everywhere()
+    cells = list(SPACE.all_cells())
+    for place in rng.integers(len(cells), size=60):
+        assert everywhere[place] == table.evaluate(cells[place]).accuracy
+
+
+def test_a_trial_meets_each_stored_training_equally_often_and_no_other(table: TabularBenchmark) -> None:
+    cell, row = cell_of_rank(100), row_of_rank(100)
+    seen = [table(Trial(n, cell, trial_seed(4, n))) for n in range(3000)]
+    accuracies, counts = np.unique([result.accuracy for result in seen], return_counts=True)
+    assert accuracies.tolist() == sorted(right(row, seed) / VALID for seed in range(3))
+    assert stats.chisquare(counts).pvalue > 0.001
+    assert seen[7] == table.evaluate(cell, seen[7].extra["seed"])
+    trials = [Trial(n, cell_of_rank(n + 1), trial_seed(4, n), 1 + n % 4) for n in range(20)]
+    assert table.evaluate_many(trials) == [table(trial) for trial in trials]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda t: t.evaluate(cell_of_rank(1), 3), ("seed=3", "0..2")),
+        (lambda t: t.evaluate(cell_of_rank(1), -1), ("seed=-1",)),
+        (lambda t: t.evaluate(cell_of_rank(1), 0, 5), ("fidelity=5", "1..4")),
+        (lambda t: t.evaluate(cell_of_rank(1), 0, 0), ("fidelity=0",)),
+        (lambda t: t.evaluate(cell_of_rank(1), 0, 1.5), ("fidelity=1.5",)),
+        (lambda t: t.evaluate("|none~0|", 0), ("a MicroCell",)),
+        (lambda t: t.curve(cell_of_rank(1), 9), ("seed=9",)),
+    ],
+)
+def test_what_is_not_stored_is_told_in_a_line(
+    table: TabularBenchmark, call: Callable[[TabularBenchmark], Any], words: tuple[str, ...]
+) -> None:
+    with pytest.raises(CourseError) as caught:
+        call(table)
+    one_line(caught, *words)
+
+
+def test_a_training_that_diverged_fails_from_that_epoch_and_is_left_out_of_the_mean() -> None:
+    row = row_of_rank(1)
+
+    def diverge(mine: Arrays) -> None:
+        mine["diverged"][row, 1] = 3
+
+    table, cell = changed(diverge), cell_of_rank(1)
+    assert table.evaluate(cell, 1, 2).accuracy == right(row, 1, 2) / VALID
+    for fidelity in (3, 4, None):
+        found = table.evaluate(cell, 1, fidelity)
+        assert found.failed
+        assert "diverged" in found.extra["failed"]
+    assert np.isnan(table.curve(cell, 1)).tolist() == [False, False, True, True]
+    assert math.isnan(table.test_accuracy(cell, 1))
+    assert table.evaluate(cell).accuracy == pytest.approx((right(row, 0) + right(row, 2)) / 2 / VALID)
+    assert table.test_accuracy(cell) == pytest.approx((right(row, 0) + right(row, 2) + 2000) / 2 / DESIGN.test_images)
+
+
+def test_lost_seconds_are_told_as_the_median_of_the_others() -> None:
+    def lose(mine: Arrays) -> None:
+        mine["seconds"][row_of_rank(1), 0] = np.nan
+
+    found = changed(lose).evaluate(cell_of_rank(1), 0)
+    assert found.extra["seconds"] == pytest.approx(10 + (2 + ROWS) / 2 / 1000, abs=2e-3)
+
+
+# -- best, ranks, regrets ---------------------------------------------------------------------------------------------
+
+
+def test_best_rank_and_regret(table: TabularBenchmark) -> None:
+    assert table.best == cell_of_rank(1)
+    for wanted in (1, 2, 3, 100, ROWS):
+        assert table.rank(cell_of_rank(wanted)) == wanted
+        assert table.regret(cell_of_rank(wanted)) == pytest.approx(3 * (wanted - 1) / VALID)
+
+
+def test_equal_cells_share_a_rank() -> None:
+    def equal(mine: Arrays) -> None:
+        for wanted in (2, 3):
+            mine["valid"][row_of_rank(wanted)] = mine["valid"][row_of_rank(1)]
+
+    table = changed(equal)
+    assert [table.rank(cell_of_rank(wanted)) for wanted in (1, 2, 3, 4)] == [1, 1, 1, 4]
+    assert table.regret(cell_of_rank(3)) == 0
+
+
+class Listed(Strategy[MicroCell]):
+    name = "listed"
+
+    def __init__(self, cells: list[MicroCell]) -> None:
+        super().__init__(SPACE)
+        self.cells = cells
+
+    def start(self, rng: np.random.Generator) -> None:
+        super().start(rng)
+        self.left = list(self.cells)
+
+    def propose(self) -> Proposal[MicroCell] | None:
+        return Proposal(self.left.pop(0)) if self.left else None
+
+
+def test_a_search_chooses_by_what_it_saw_and_is_judged_by_the_mean(table: TabularBenchmark) -> None:
+    ranks = [500, 8, 5, 9, 500, 2, 1]  # 60 images between luckiest and unluckiest seed: 20 ranks
+    history = search(Listed([cell_of_rank(r) for r in ranks]), table, 99, seed=0)
+    seen = [right(row_of_rank(r), row.result.extra["seed"]) for r, row in zip(ranks, history, strict=True)]
+    assert [row.result.accuracy for row in history] == [count / VALID for count in seen]
+    chosen = [ranks[int(np.argmax(seen[: n + 1]))] for n in range(len(ranks))]
+    assert table.regrets(history) == pytest.approx([3 * (r - 1) / VALID for r in chosen])
+    assert chosen[-1] != 1  # fooled by a lucky training
+    cost = [10 + r / 1000 for r in ranks]
+    cost[4] = 0.0  # answered by the cache
+    assert table.clock(history) == pytest.approx(np.cumsum(cost), abs=1e-2)
+
+
+def test_regret_is_unknown_until_an_evaluation_succeeds(partial: TabularBenchmark) -> None:
+    there, missing = partial.cell(3), partial.cell(4000)
+    with pytest.warns(UserWarning, match="1 of 2 evaluations failed; the first: CourseError"):
+        history = search(Listed([missing, there]), partial, 2)
+    assert np.isnan(partial.regrets(history)).tolist() == [True, False]
+    assert partial.clock(history)[0] == 0
+
+
+# -- noise ------------------------------------------------------------------------------------------------------------
+
+
+def test_noise_is_that_of_the_seeds(table: TabularBenchmark) -> None:
+    for top in (None, 100):
+        noise = table.noise(top)
+        assert noise.training == pytest.approx(np.std(OFFSETS, ddof=1) / VALID)
+        assert noise.floor == pytest.approx(noise.training / math.sqrt(3))
+        assert noise.cells == (top or ROWS)
+    means = np.sort([right(row) for row in range(ROWS)])[-50:] / VALID  # no other has a chance
+    seen = np.random.default_rng(0).normal(means, noise.floor, (20_000, 50))
+    lost = means.max() - means[seen.argmax(axis=1)]
+    assert noise.chance == pytest.approx(lost.mean(), abs=4 * lost.std() / math.sqrt(len(lost)))
+
+
+@pytest.mark.parametrize(("gap", "error"), [(0.01, 0.005), (0.002, 0.01), (0.0, 0.1), (0.5, 0.01)])
+def test_of_two_cells_the_worse_looks_better_by_phi(gap: float, error: float) -> None:
+    expected = gap * stats.norm.cdf(-gap / (error * math.sqrt(2)))
+    assert regret_by_chance([0.9, 0.9 - gap], error) == pytest.approx(expected, abs=1e-9)
+
+
+def test_without_error_nothing_is_left_to_chance() -> None:
+    assert regret_by_chance([0.3, 0.9, 0.1], 0) == 0
+    assert regret_by_chance([0.5], 0.1) == 0
+
+
+def test_tau_between_seeds_overall_and_among_the_top() -> None:
+    def reverse_top(mine: Arrays) -> None:
+        top = [row_of_rank(r) for r in range(1, 101)]
+        mine["valid"][top, 2] = mine["valid"][top[::-1], 2]
+
+    table = changed(reverse_top)
+    assert [table.tau(0, 1), table.tau(0, 1, top=100)] == pytest.approx([1, 1])
+    assert table.tau(0, 2, top=100) == pytest.approx(-1)
+    assert table.tau(0, 2) == pytest.approx(1 - 2 * math.comb(100, 2) / math.comb(ROWS, 2))
+
+
+# -- the landscape ----------------------------------------------------------------------------------------------------
+
+
+def test_neighbours_of_an_additive_function_correlate_by_a_straight_line() -> None:
+    """Each of the d changed edges loses its share, and as it must change, a quarter of a share more: 1 - 5d/24."""
+    worth = np.random.default_rng(0).permuted(np.tile(np.arange(5.0), (6, 1)), axis=1)
+    codes = np.array([SPACE.encode(cell) for cell in SPACE.all_cells()])
+    additive = worth[np.arange(6), codes].sum(axis=1)
+    assert neighbour_correlations(additive) == pytest.approx([1 - 5 * d / 24 for d in range(1, 7)])
+
+
+def test_neighbours_are_those_of_enumeration_where_cells_are_missing() -> None:
+    rng = np.random.default_rng(1)
+    codes = np.array([SPACE.encode(cell) for cell in SPACE.all_cells()])
+    known = rng.choice(len(codes), 400, replace=False)
+    accuracies = np.full(len(codes), np.nan)
+    accuracies[known] = rng.normal(codes[known, 0] == 3, 0.5)
+    distance = (codes[known][:, None] != codes[known][None]).sum(axis=2)
+    for d, found in enumerate(neighbour_correlations(accuracies), start=1):
+        a, b = np.nonzero(distance == d)
+        assert found == pytest.approx(np.corrcoef(accuracies[known[a]], accuracies[known[b]])[0, 1])
+
+
+# -- as an evaluation -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", [RandomSearch(SPACE), LocalSearch(SPACE)])
+def test_a_search_on_it_is_the_same_in_workers_and_resumed(
+    strategy: Strategy[MicroCell], table: TabularBenchmark, tmp_path: Path
+) -> None:
+    serial, parallel = tmp_path / "serial.jsonl", tmp_path / "parallel.jsonl"
+    search(strategy, table, 30, window=4, journal=serial)
+    search(strategy, table, 12, window=4, journal=parallel)
+    search(strategy, table, 30, window=4, journal=parallel, executor=process_pool(2))
+    assert parallel.read_bytes() == serial.read_bytes()
+    header = json.loads(serial.read_text().splitlines()[0])
+    assert header["evaluation"] == {"evaluation": "tabular", "sha256": table.digest, "seeds": [0, 1, 2]}
+
+
+def test_the_journal_of_another_table_is_refused(
+    table: TabularBenchmark, partial: TabularBenchmark, tmp_path: Path
+) -> None:
+    search(RandomSearch(SPACE), table, 3, journal=tmp_path / "j.jsonl")
+    with pytest.raises(CourseError) as caught:
+        search(RandomSearch(SPACE), partial, 3, journal=tmp_path / "j.jsonl")
+    one_line(caught, "evaluation", "j.jsonl")
+
+
+def test_a_worker_gets_the_name_and_the_digest(table: TabularBenchmark, path: Path, tmp_path: Path) -> None:
+    sent = pickle.dumps(table)
+    assert len(sent) < 1000
+    there = pickle.loads(sent)
+    assert there.evaluate(cell_of_rank(9), 2) == table.evaluate(cell_of_rank(9), 2)
+    assert pickle.loads(sent) is there
+    moved = TabularBenchmark.load(path)
+    moved.path, moved.digest = str(path), "0" * 64
+    with pytest.raises(CourseError) as caught:
+        pickle.loads(pickle.dumps(moved))
+    one_line(caught, "000000000000", table.digest[:12])
+
+
+# -- part of a table, and damaged ones --------------------------------------------------------------------------------
+
+
+def test_a_part_answers_what_it_has_and_refuses_the_rest(partial: TabularBenchmark) -> None:
+    assert partial.seeds == (0,)
+    assert partial.rows_in.sum() == 30
+    row = min(range(30), key=rank)
+    assert partial.best == partial.cell(row)
+    assert partial.evaluate(partial.cell(7)).accuracy == right(7) / VALID
+    assert partial.evaluate(partial.cell(7), 2).accuracy == right(7, 2) / VALID
+    assert partial.rank(partial.cell(7)) == 1 + sum(rank(other) < rank(7) for other in range(30))
+    assert partial.noise().cells == 10
+    assert partial.noise().floor == partial.noise().training == pytest.approx(30 / VALID)
+    assert partial.tau(0, 1) == pytest.approx(1)
+    for call, words in (
+        (lambda: partial.evaluate(partial.cell(20), 1), ("seed 1 of", "bench build")),
+        (lambda: partial.evaluate(partial.cell(31)), ("any seed of", "bench build")),
+        (lambda: partial.rank(partial.cell(31)), ("bench build",)),
+        (lambda: partial.tau(0, 1, top=1), ("seeds 0 and 1",)),
+    ):
+        with pytest.raises(CourseError) as caught:
+            call()
+        one_line(caught, *words)
+
+
+def test_one_seed_has_no_noise_to_tell(tmp_path: Path) -> None:
+    (tmp_path / TABLE).write_bytes(packed(30, 0))
+    with pytest.raises(CourseError) as caught:
+        TabularBenchmark.load(tmp_path / TABLE).noise()
+    one_line(caught, "two trainings")
+
+
+def with_meta(**fields: Any) -> bytes:
+    mine = arrays()
+    return npz_bytes(mine | {"meta": np.array(json.dumps(json.loads(str(mine["meta"])) | fields))})
+
+
+def without(key: str) -> bytes:
+    return npz_bytes({name: array for name, array in arrays().items() if name != key})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (lambda: with_meta(schema=2), ("schema 2", "schema 1")),
+        (lambda: with_meta(rows=5), ("cells is", "(5, 6)")),
+        (lambda: without("meta"), ("without a description",)),
+        (lambda: without("test"), ("test is nothing",)),
+        (lambda: npz_bytes(arrays() | {"valid": arrays()["valid"].astype(float)}), ("valid is float64",)),
+        (lambda: npz_bytes(arrays() | {"test": np.full((ROWS, 3), -1, np.int16)}), ("seed",)),
+        (lambda: packed()[: len(packed()) // 2], ("cut short",)),
+        (lambda: packed()[:-30], ("cut short",)),
+        (lambda: packed()[:4000] + b"\0\1\2" + packed()[4003:], ("damaged",)),
+        (lambda: b"", ("a table (.npz)",)),
+        (lambda: b"number,accuracy\n", ("a table (.npz)",)),
+    ],
+)
+def test_a_damaged_file_is_told_in_a_line(content: Callable[[], bytes], words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / TABLE).write_bytes(content())
+    with pytest.raises(CourseError) as caught:
+        TabularBenchmark.load(tmp_path / TABLE)
+    one_line(caught, *words)
+
+
+def test_pickled_arrays_are_not_read(tmp_path: Path) -> None:
+    evil = io.BytesIO()
+    np.savez(evil, meta=np.array([{"schema": 1}], dtype=object))
+    (tmp_path / TABLE).write_bytes(evil.getvalue())
+    with pytest.raises(CourseError) as caught:
+        TabularBenchmark.load(tmp_path / TABLE)
+    one_line(caught, "allow_pickle=False")
+
+
+def test_a_file_that_is_not_there_and_one_of_another_checksum(
+    path: Path, table: TabularBenchmark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CourseError) as caught:
+        TabularBenchmark.load(path.with_name("none.npz"))
+    one_line(caught, "none.npz")
+    monkeypatch.setenv("NASCOURSE_DATA", str(path.parent))
+    for sums, words in (({}, ("nascourse bench pack",)), ({TABLE: "f" * 64}, (table.digest[:12], "ffffffffffff"))):
+        monkeypatch.setattr(data, "checksums", lambda sums=sums: sums)
+        with pytest.raises(CourseError) as caught:
+            TabularBenchmark.load()
+        one_line(caught, *words)
+    monkeypatch.setattr(data, "checksums", lambda: {TABLE: table.digest})
+    assert TabularBenchmark.load().digest == table.digest
+
+
+# -- the one that ships -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(TABLE not in data.checksums(), reason="the table is not computed to the end yet")
+def test_the_table_that_ships() -> None:
+    table = TabularBenchmark.load()
+    assert table.rows_in.all()
+    assert 0 in table.seeds
+    stored = table.test_counts >= 0
+    assert ((table.valid_counts >= 0).all(axis=2) == stored).all()
+    assert table.valid_counts.max() <= 4000
+    assert table.test_counts.max() <= 10_000
+    assert (np.diff(np.nanmean(table.curves, axis=(0, 1))) > 0).all()  # on the average, every epoch helps
+    nothing = table.evaluate(MicroCell(("none",) * 6))
+    assert nothing.accuracy == pytest.approx(0.1, abs=0.01)  # a constant guess
+    assert table.meta["sittings"]
+    assert data.verified(TABLE).stat().st_size <= 1_000_000
