@@ -247,7 +247,7 @@ class TabularBenchmark:
 
     # -- what can be trusted ------------------------------------------------------------------------------------------
 
-    def _top(self, top: int | None) -> NDArray[np.intp]:
+    def best_rows(self, top: int | None = None) -> NDArray[np.intp]:
         """Rows by falling mean, the first ``top`` of them."""
         order = np.argsort(-self.means, kind="stable")[: len(self._ascending)]
         return order if top is None else order[:top]
@@ -255,7 +255,7 @@ class TabularBenchmark:
     def noise(self, top: int | None = None) -> Noise:
         """From the cells of which two trainings or more are stored; ``top``: only the best by mean, which a search is
         about. Raises `CourseError` where there are none."""
-        final = self.curves[self._top(top), :, -1]
+        final = self.curves[self.best_rows(top), :, -1]
         final = final[(~np.isnan(final)).sum(axis=1) > 1]
         if not len(final):
             raise bad_input("a table of one seed", "two trainings of a cell", "go on with: nascourse bench build")
@@ -268,7 +268,7 @@ class TabularBenchmark:
     def tau(self, a: int, b: int, top: int | None = None) -> float:
         """Kendall's tau between the accuracies of two seeds: over all cells that have both, or over the ``top`` best by
         mean (chosen with the help of both seeds, so it flatters neither). Raises `CourseError` with fewer than two."""
-        pairs = self.curves[self._top(top)][:, [self._slot(a), self._slot(b)], -1]
+        pairs = self.curves[self.best_rows(top)][:, [self._slot(a), self._slot(b)], -1]
         pairs = pairs[~np.isnan(pairs).any(axis=1)]
         if len(pairs) < 2:
             raise bad_input(f"seeds {a} and {b}", "two cells with both seeds", "go on with: nascourse bench build")

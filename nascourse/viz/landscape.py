@@ -1,0 +1,78 @@
+"""Figures of the tabular benchmark: how searches close in, how far it can be trusted, its landscape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from ..evaluation.tabular import TabularBenchmark, neighbour_correlations
+from ..spaces.micro import MicroCell
+from .figures import accuracy_scatter, chart, search_curve, series_style
+from .palette import INK, RULE
+
+
+def regret_curves(arms: Mapping[str, ArrayLike], *, floor: float | None = None) -> Figure:
+    """For each arm an array (runs, trials) of regrets (`TabularBenchmark.regrets`): the median over runs as a line, the
+    middle half of the runs as a band. ``floor``: the noise floor (`Noise.floor`), below which a regret means nothing,
+    as a grey strip."""
+    figure = search_curve(arms, ylabel="regret of what looked best so far")
+    axes = figure.axes[0]
+    if floor is not None:
+        axes.axhspan(0, floor, color=RULE, alpha=0.6, linewidth=0, label="within the noise floor", zorder=0)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=9, loc="upper right", handlelength=3.5)
+    return figure
+
+
+def seed_agreement(table: TabularBenchmark, a: int = 0, b: int = 1, top: int = 100) -> Figure:
+    """Validation accuracy with seed ``a`` against seed ``b``: all cells, and on top of them the ``top`` best by mean,
+    with Kendall's tau of both. Raises `CourseError` where the seeds are not stored."""
+    overall, among_best = table.tau(a, b), table.tau(a, b, top)
+    both = table.curves[:, [a, b], -1]
+    best = both[table.best_rows(top)]
+    figure = accuracy_scatter(
+        {
+            f"all cells: τ = {overall:.2f}": (both[:, 0], both[:, 1]),
+            f"the best {top}: τ = {among_best:.2f}": (best[:, 0], best[:, 1]),
+        },
+        xlabel=f"validation accuracy, seed {a}",
+        ylabel=f"validation accuracy, seed {b}",
+    )
+    axes = figure.axes[0]
+    low, high = np.nanmin(both), np.nanmax(both)
+    axes.plot([low, high], [low, high], color=INK, linewidth=1, linestyle=":")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.2f}")
+    return figure
+
+
+def accuracy_landscape(table: TabularBenchmark, marked: Mapping[str, Sequence[MicroCell]] | None = None) -> Figure:
+    """Mean validation accuracy of each distinct cell that is in the table against its parameters; ``marked``: cells to
+    be drawn on top, by name (what a search found, for one)."""
+    cells = [table.cell(int(row)) for row in table.best_rows()]
+    groups = {"distinct cells": cells} | {name: list(some) for name, some in (marked or {}).items()}
+    return accuracy_scatter(
+        {
+            name: ([r.params for r in results], [r.accuracy for r in results])
+            for name, some in groups.items()
+            for results in [[table.evaluate(cell) for cell in some]]
+        }
+    )
+
+
+def neighbour_correlation(table: TabularBenchmark) -> Figure:
+    """How alike two cells are that differ in 1 to 6 edges: the correlation of their mean accuracies, over all pairs of
+    cells as written. Where it is high, the neighbours of a good cell are worth a look."""
+    figure, axes = chart(xlabel="edges that differ", ylabel="correlation of accuracies")
+    correlations = neighbour_correlations(table.everywhere())
+    style = series_style(0)
+    axes.axhline(0, color=INK, linewidth=1, linestyle=":")
+    axes.plot(range(1, 7), correlations, color=style.color, linewidth=2, marker=style.marker)
+    for edges, value in enumerate(correlations, start=1):
+        text = f"{value:.2f}".replace("-", "−")
+        axes.annotate(text, (edges, value), (0, 8), textcoords="offset points", ha="center", fontsize=9)
+    axes.set_xticks(range(1, 7))
+    axes.set_ylim(min(-0.1, float(correlations.min()) - 0.1), 1)
+    return figure
