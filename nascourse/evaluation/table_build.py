@@ -121,8 +121,9 @@ class Shard:
         }
 
 
-def build_shard(shard: Shard, design: Design, limit: int | None = None) -> int:
-    """Train the cells of a shard that have no record yet, at most ``limit``; returns how many were trained.
+def build_shard(shard: Shard, design: Design, rows: int | None = None) -> int:
+    """Train those of the first ``rows`` cells of a shard (None: all) that have no record yet; returns how many were
+    trained. Called again after its process died, it goes on where it stopped.
 
     Raises `CourseError` where the file belongs to another design or another process is writing it.
     """
@@ -136,9 +137,7 @@ def build_shard(shard: Shard, design: Design, limit: int | None = None) -> int:
         done = records(shard, design, file.lines)
         if not file.lines:
             file.append(compact(shard.header(design)))
-        for cell in shard.cells()[len(done) :]:
-            if limit is not None and trained >= limit:
-                break
+        for cell in shard.cells()[len(done) : rows]:
             record, took = train_cell(cell, shard.seeds, design)
             file.append(compact(record))
             seconds.append(f"{cell!s}\t{took:.3f}")
@@ -187,18 +186,18 @@ def build(
     total = len(order()) if rows is None else min(rows, len(order()))
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "design.json", compact(design.describe()) + "\n")
-    tasks: list[tuple[Shard, int]] = []
+    tasks: list[tuple[Shard, int, int]] = []
     for seeds in groups:
         for number in range(-(-total // shard_size)):
             shard = Shard(folder, seeds, number, shard_size)
             wanted = min(len(shard.cells()), total - number * shard_size)
             missing = wanted - done_in(shard, design)
             if missing > 0:
-                tasks.append((shard, missing))
+                tasks.append((shard, wanted, missing))
     if tasks:
         with (folder / SITTINGS).open("a") as file:
             file.write(compact(provenance.sitting(f"nascourse bench build --workers {workers}", workers)) + "\n")
-    with tqdm(total=sum(missing for _, missing in tasks), unit="cell", desc="benchmark") as bar:
+    with tqdm(total=sum(missing for _, _, missing in tasks), unit="cell", desc="benchmark") as bar:
         return sum(_run(tasks, design, workers, bar))
 
 
@@ -209,15 +208,16 @@ def done_in(shard: Shard, design: Design) -> int:
     return len(records(shard, design, shard.path.read_text().rpartition("\n")[0].splitlines()))
 
 
-def _run(tasks: list[tuple[Shard, int]], design: Design, workers: int, bar: Any) -> Iterator[int]:
+def _run(tasks: list[tuple[Shard, int, int]], design: Design, workers: int, bar: Any) -> Iterator[int]:
+    """tasks: (shard, rows that it shall hold, how many of them are missing)."""
     if workers == 1:
-        for shard, missing in tasks:
-            for _ in range(missing):
-                yield build_shard(shard, design, limit=1)
+        for shard, wanted, missing in tasks:
+            for rows in range(wanted - missing + 1, wanted + 1):
+                yield build_shard(shard, design, rows)
                 bar.update()
         return
     with process_pool(workers)() as pool:
-        futures = [pool.submit(partial(build_shard, shard, design, missing)) for shard, missing in tasks]
+        futures = [pool.submit(partial(build_shard, shard, design, wanted)) for shard, wanted, _ in tasks]
         for future in as_completed(futures):
             yield future.result()
             bar.update(future.result())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nascourse.errors import CourseError
-from nascourse.evaluation.table_build import Design, Shard, build, done_in, order, train_cell
+from nascourse.evaluation.table_build import Design, Shard, build, build_shard, done_in, order, train_cell
 from nascourse.evaluation.training import Recipe
 from nascourse.spaces.canonical import canonical
 
@@ -105,6 +105,49 @@ def test_killed_at_random_moments(whole: Path, tmp_path: Path) -> None:
             break
     assert kills > 0
     assert content(tmp_path) == content(whole)
+
+
+def test_a_shard_that_is_built_again_trains_what_is_missing_and_no_more(whole: Path, tmp_path: Path) -> None:
+    """What a worker's death comes to: its shard is given to another with the same wish."""
+    shard = Shard(tmp_path, (0,), 0, SIZE)
+    assert [build_shard(shard, TINY, rows) for rows in (1, 2, 2)] == [1, 1, 0]
+    assert done_in(shard, TINY) == 2
+    assert build_shard(shard, TINY) == SIZE - 2
+    assert shard.path.read_bytes() == (whole / "seeds_0" / "000.jsonl").read_bytes()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
+def test_a_killed_worker_loses_nothing(whole: Path, tmp_path: Path) -> None:
+    """Every record of seed 0 costs one worker its life: as soon as there is one more, whoever writes it is killed."""
+    code = (
+        "from pathlib import Path; from tests.evaluation.test_table_build import run; import sys;"
+        "run(Path(sys.argv[1]), workers=2); print('done')"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    killed: set[int] = set()
+    while process.poll() is None and len(killed) < 2:
+        for pid in writers(tmp_path / "seeds_0") - killed:
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        time.sleep(0.01)
+    out, errors = process.communicate(timeout=120)
+    assert out.strip() == b"done", errors
+    assert len(killed) == 2
+    assert content(tmp_path) == content(whole)
+
+
+def writers(folder: Path) -> set[int]:
+    """Processes that have a shard with a record in it open."""
+    shards = {str(path) for path in folder.glob("*.jsonl") if path.read_bytes().count(b"\n") > 1}
+    found = set()
+    for handle in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if str(handle.readlink()) in shards:
+                found.add(int(handle.parts[2]))
+        except OSError:
+            continue
+    return found
 
 
 def test_records_are_the_training_they_name(whole: Path) -> None:
