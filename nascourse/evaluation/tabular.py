@@ -64,8 +64,7 @@ class Noise:
 
     training: standard deviation of one training around its cell's expectation, pooled over ``cells`` cells;
     floor: standard error of a cell's mean over the stored seeds, below which a regret means nothing;
-    chance: expected regret of the cell whose mean is highest, if the true best is beaten by luck alone
-    (`regret_by_chance`).
+    chance: expected regret of the cell that looks best by means as noisy as these (`regret_by_chance`).
     """
 
     training: float
@@ -141,7 +140,7 @@ class TabularBenchmark:
         """
         place = self._find(cell)
         row, epochs = self._row[place], self.epochs if fidelity is None else fidelity
-        if not isinstance(epochs, int) or not 1 <= epochs <= self.epochs:
+        if not isinstance(epochs, int | np.integer) or not 1 <= epochs <= self.epochs:
             raise bad_input(f"fidelity={fidelity!r}", f"epochs in 1..{self.epochs}", "choose a whole number of epochs")
         slot = self._slot(seed)
         accuracy = self._accuracy[slot][row][epochs - 1]
@@ -182,7 +181,7 @@ class TabularBenchmark:
     def _slot(self, seed: int | None) -> int:
         if seed is None:
             return len(self._accuracy) - 1
-        if not isinstance(seed, int) or not 0 <= seed < len(self._accuracy) - 1:
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < len(self._accuracy) - 1:
             raise bad_input(
                 f"seed={seed!r}",
                 f"a stored seed in 0..{len(self._accuracy) - 2}",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
+
+from nascourse.errors import CourseError
 from nascourse.evaluation.table_build import SHARD_SIZE, Design, Shard, order
 from nascourse.search.journal import compact
 from nascourse.spaces.micro import MicroCell
@@ -72,3 +78,15 @@ def packed(rows_0: int = ROWS, rows_12: int = ROWS) -> bytes:
     with TemporaryDirectory() as folder:
         write_shards(Path(folder), rows_0, rows_12)
         return table_bytes(Path(folder))
+
+
+def arrays() -> dict[str, Any]:
+    """The arrays of the whole table, to be changed."""
+    with np.load(io.BytesIO(packed()), allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
+
+
+def one_line(caught: pytest.ExceptionInfo[CourseError], *words: str) -> None:
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)

@@ -53,6 +53,7 @@ def test_nothing_left_to_do_trains_nothing(whole: Path) -> None:
     assert content(whole) == before
 
 
+@pytest.mark.slow
 def test_two_workers_write_what_one_writes(whole: Path, tmp_path: Path) -> None:
     run(tmp_path, workers=2)
     assert content(tmp_path) == content(whole)
@@ -82,6 +83,7 @@ def test_cut_at_every_record_boundary_and_inside_a_line(whole: Path, tmp_path: P
     assert content(tmp_path) == content(whole)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(whole: Path, tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from tests.evaluation.test_table_build import run; import sys;"
@@ -116,6 +118,7 @@ def test_a_shard_that_is_built_again_trains_what_is_missing_and_no_more(whole: P
     assert shard.path.read_bytes() == (whole / "seeds_0" / "000.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 def test_a_killed_worker_loses_nothing(whole: Path, tmp_path: Path) -> None:
     """Every record of seed 0 costs one worker its life: as soon as there is one more, whoever writes it is killed."""
