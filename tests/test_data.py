@@ -181,7 +181,7 @@ GOOD = idx(np.zeros((2, 3), np.uint8))
         ("header only", GOOD[:6]),
         ("not zipped.gz", GOOD),
         ("cut.gz", gzip.compress(GOOD, mtime=0)[:-9]),
-        ("damaged.gz", gzip.compress(GOOD, mtime=0, mtime=0)[:10] + b"\xff" + gzip.compress(GOOD, mtime=0)[11:]),
+        ("damaged.gz", gzip.compress(GOOD, mtime=0)[:10] + b"\xff" + gzip.compress(GOOD, mtime=0)[11:]),
     ],
 )
 def test_broken_idx_files_are_told_in_a_line(tmp_path: Path, name: str, content: bytes) -> None:
