@@ -368,7 +368,7 @@ for k, tau in enumerate(rankings.values()):
     axes.plot([effect.low, effect.high], [2 - k + 0.28] * 2, color="black", linewidth=2, linestyle="-")
     axes.plot(effect.estimate, 2 - k + 0.28, "o", color="black", markersize=5)
 axes.set_yticks(range(3), list(rankings)[::-1])
-axes.set_xlim(-1, 1)
+axes.set(xlim=(-1, 1), ylim=(-0.4, 2.5))
 show(figure, alt="Kendall's τ of eight groups for three pairs of rankings, all spread around small positive means.")
 
 # %% [markdown] lang="en"

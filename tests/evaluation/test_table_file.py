@@ -20,18 +20,6 @@ from nascourse.spaces.micro import MicroCell
 from .tables import ROWS, arrays, one_line, packed
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("table") / TABLE
-    file.write_bytes(packed())
-    return file
-
-
-@pytest.fixture(scope="module")
-def table(path: Path) -> TabularBenchmark:
-    return TabularBenchmark.load(path)
-
-
 def with_meta(**fields: Any) -> bytes:
     mine = arrays()
     return npz_bytes(mine | {"meta": np.array(json.dumps(json.loads(str(mine["meta"])) | fields))})

@@ -41,18 +41,6 @@ def changed(change: Callable[[Arrays], None]) -> TabularBenchmark:
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("table") / TABLE
-    file.write_bytes(packed())
-    return file
-
-
-@pytest.fixture(scope="module")
-def table(path: Path) -> TabularBenchmark:
-    return TabularBenchmark.load(path)
-
-
-@pytest.fixture(scope="module")
 def partial(tmp_path_factory: pytest.TempPathFactory) -> TabularBenchmark:
     """Seed 0 of 30 cells, seeds 1 and 2 of the first 10."""
     file = tmp_path_factory.mktemp("partial") / TABLE

@@ -1,0 +1,23 @@
+"""The synthetic table of `tables`, packed once for all tests that look things up in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nascourse.evaluation.tabular import TABLE, TabularBenchmark
+
+from .tables import packed
+
+
+@pytest.fixture(scope="package")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("table") / TABLE
+    file.write_bytes(packed())
+    return file
+
+
+@pytest.fixture(scope="package")
+def table(path: Path) -> TabularBenchmark:
+    return TabularBenchmark.load(path)
