@@ -38,6 +38,20 @@ BUDGETS: dict[str, dict[str, Numbers]] = {
         "full_epochs": Numbers(ci=1, lesson=600, full=600),
         "full_images": Numbers(ci=192, lesson=50_000, full=50_000),
     },
+    "05": {
+        "evaluations": Numbers(ci=120, lesson=300, full=300),  # of each search on the table
+        "seeds": Numbers(ci=2, lesson=20, full=100),  # live searches of each tournament size
+        "real_trials": Numbers(ci=4, lesson=12, full=60),  # of the short search with real training
+        "real_images": Numbers(ci=100, lesson=2000, full=4000),
+        "real_valid": Numbers(ci=100, lesson=1000, full=4000),
+        "full_trials": Numbers(ci=3, lesson=2000, full=2000),  # of the full run, from here on
+        "full_images": Numbers(ci=50, lesson=8000, full=8000),
+        "full_epochs": Numbers(ci=1, lesson=10, full=10),
+        "full_channels": Numbers(ci=2, lesson=16, full=16),
+        "full_cells": Numbers(ci=3, lesson=8, full=8),
+        "full_population": Numbers(ci=2, lesson=100, full=100),
+        "full_sample": Numbers(ci=2, lesson=25, full=25),
+    },
     "07": {
         "samples": Numbers(ci=2000, lesson=20_000, full=200_000),  # draws of each gradient estimator
         "images": Numbers(ci=50, lesson=200, full=2000),  # training, and as many validation images, of the filter cell

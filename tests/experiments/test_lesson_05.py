@@ -1,0 +1,207 @@
+"""Lesson 05's experiments: on a table whose answers are known in closed form, and with real training that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nascourse import evidence
+from nascourse.data import checksums
+from nascourse.errors import CourseError
+from nascourse.evaluation.tabular import TABLE, TabularBenchmark
+from nascourse.experiments import lesson_05
+from nascourse.experiments.lesson_05 import ARMS, curves, full_run, history_of, journal_path, on_the_table, real_search
+from nascourse.search.evolution import Evolution
+from nascourse.search.local import LocalSearch
+from nascourse.search.loop import search
+from nascourse.spaces.cell import CellSpace, Genotype
+from nascourse.spaces.micro import MicroSpace
+
+from ..evaluation.tables import ROWS, one_line, packed
+
+ON_THE_TABLE = ("05_exact", "05_noisy")
+TINY: dict[str, Any] = {
+    "trials": 5,
+    "images": 50,
+    "valid": 50,
+    "epochs": 1,
+    "channels": 2,
+    "cells": 3,
+    "population": 3,
+    "sample": 2,
+    "window": 2,
+}
+
+
+def use_table(monkeypatch: pytest.MonkeyPatch, folder: Path, **rows: int) -> TabularBenchmark:
+    file = folder / "table.npz"
+    file.write_bytes(packed(**rows))
+    table = TabularBenchmark.load(file)
+    monkeypatch.setattr(lesson_05, "_table", lambda: table)
+    return table
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TabularBenchmark:
+    return use_table(monkeypatch, tmp_path)
+
+
+# -- on the table -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_without_noise_what_looks_best_is_the_best_that_was_seen(arm: str, table: TabularBenchmark) -> None:
+    found = on_the_table(arm, 3, 120, noisy=False)
+    seen = search(ARMS[arm](MicroSpace()), lesson_05.exact, 120, seed=3)
+    ranks = [table.rank(told.trial.arch) for told in seen]
+    assert found["rank"] == min(ranks)
+    assert found["luck"] == 0
+    # one rank is three images of 20,000
+    assert found["regret"] == pytest.approx(3 / 20_000 * (min(ranks) - 1), abs=1e-6)
+    assert found["regrets"] == sorted(found["regrets"], reverse=True)
+
+
+def test_a_curve_is_the_regret_after_every_trial(table: TabularBenchmark) -> None:
+    budget = {"evaluations": 80}
+    rows = [evidence.Row("local", seed, 0.0, on_the_table("local", seed, 80, noisy=True)) for seed in range(4)]
+    recorded = evidence.Evidence("x", "", ("local",), 4, budget, (), tuple(rows))
+    for seed, curve in enumerate(curves(recorded, "local")):
+        history = search(LocalSearch(MicroSpace()), table, 80, seed=seed, cache=False)
+        np.testing.assert_allclose(curve, table.regrets(history), atol=1e-6)
+
+
+def test_noise_is_that_of_the_stored_trainings_and_repeats_draw_it_anew(table: TabularBenchmark) -> None:
+    lucks = {on_the_table("aging", seed, 150, noisy=True)["luck"] for seed in range(12)}
+    assert lucks <= {0.0, 0.0015, -0.0015}  # 30 images of 20,000
+    assert 0.0015 in lucks  # who takes the best takes luck along
+    history = search(ARMS["aging"](MicroSpace()), table, 150, seed=0, cache=False)
+    answers: dict[Any, set[float]] = {}
+    for told in history:
+        answers.setdefault(told.trial.arch, set()).add(told.result.accuracy)
+    assert max(map(len, answers.values())) > 1
+
+
+def test_a_table_of_one_seed_is_refused_with_noise_and_welcome_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use_table(monkeypatch, tmp_path, rows_12=0)
+    with pytest.raises(CourseError) as caught:
+        lesson_05.with_noise("aging", 0, 60)
+    one_line(caught, "seed 0 alone", "nascourse bench build")
+    assert 1 <= lesson_05.without_noise("aging", 0, 60)["rank"] <= ROWS
+
+
+def test_aging_and_its_rival_differ_in_the_update_alone() -> None:
+    aging, rival = (ARMS[arm](MicroSpace()).describe() for arm in ("aging", "drop worst"))
+    assert aging.pop("update") == {"name": "DropOldest"}
+    assert rival.pop("update")["name"] == "DropWorst"
+    assert aging == rival
+    roulette, tournament = (ARMS[f"GA, {name}"](MicroSpace()).describe() for name in ("roulette", "tournament"))
+    assert roulette.pop("selection") != tournament.pop("selection")
+    assert roulette == tournament
+
+
+def test_all_arms_spend_the_same(table: TabularBenchmark) -> None:
+    for arm in ARMS:
+        assert len(search(ARMS[arm](MicroSpace()), table, 61, cache=False)) == 61
+
+
+@pytest.mark.parametrize("name", ON_THE_TABLE)
+def test_what_is_recorded_was_recorded_on_the_table_that_ships(name: str) -> None:
+    recorded = lesson_05.recorded(name)
+    if recorded is None:
+        return
+    assert {row.values["table"] for row in recorded.rows} == {checksums()[TABLE][:12]}, f"record {name} anew"
+
+
+@pytest.mark.parametrize("name", [*ON_THE_TABLE, "05_full_run"])
+def test_what_is_recorded_has_the_present_design(name: str) -> None:
+    found, recorded = evidence.find(name), lesson_05.recorded(name)
+    if recorded is not None:
+        assert (recorded.arms, recorded.seeds, recorded.budget) == (found.arms, found.seeds, found.budget)
+
+
+def test_a_wrong_name_is_an_error_and_not_missing_rows() -> None:
+    with pytest.raises(CourseError):
+        lesson_05.recorded("05_no_such_experiment")
+
+
+def test_a_slice_run_again_is_as_recorded() -> None:
+    for name in ON_THE_TABLE:
+        if lesson_05.recorded(name) is not None:
+            for arm, seed in evidence.find(name).slice:
+                assert evidence.differences(name, arm, seed) == []
+
+
+# -- with real training -----------------------------------------------------------------------------------------------
+
+KILLED = f"""
+import sys
+from nascourse.experiments.lesson_05 import real_search
+real_search("evolution", 7, **{TINY | {"trials": 40}}, journal=sys.argv[1])
+"""
+
+
+def test_a_killed_search_goes_on_and_ends_like_one_that_was_not(tmp_path: Path) -> None:
+    killed, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, killed], env=os.environ | {"OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 120
+    while not killed.exists() or killed.read_bytes().count(b"\n") < 4:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = killed.read_bytes().count(b"\n") - 1
+    assert done < 40
+    trials = TINY | {"trials": done + 3}
+    real_search("evolution", 7, **trials, journal=killed)
+    real_search("evolution", 7, **trials, journal=whole)
+    assert killed.read_bytes() == whole.read_bytes()
+
+
+def test_a_row_of_the_full_run_survives_a_failure_after_its_search(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NASCOURSE_DATA", str(tmp_path))
+    with monkeypatch.context() as broken:
+        broken.setattr(lesson_05, "train", lambda *_: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            full_run("evolution", 1, final_epochs=1, **TINY)
+    journal = journal_path("evolution", 1)
+    assert journal.read_bytes().count(b"\n") == 1 + TINY["trials"]
+
+    with monkeypatch.context() as spent:
+        spent.setattr("nascourse.evaluation.training.TrainFromScratch.__call__", lambda *_: pytest.fail("trained anew"))
+        values = full_run("evolution", 1, final_epochs=1, **TINY)
+    assert list(journal.parent.iterdir()) == []
+    assert 0 <= values["test"] <= 1
+    assert values["valid"] == np.nanmax(values["accuracies"])
+
+    history = history_of(evidence.Row("evolution", 1, 0.0, values))
+    assert history.best.trial.number == values["winner"]
+    again = real_search("evolution", 1, **TINY)
+    assert [told.trial for told in history] == [told.trial for told in again]
+    assert all(isinstance(told.trial.arch, Genotype) for told in history)
+
+
+def test_the_arms_of_the_full_run_are_evolution_and_chance() -> None:
+    # founders only: the same strategy generator draws the same genotypes in both arms
+    founders = [
+        [told.trial.arch for told in real_search(arm, 2, **TINY | {"trials": 3})] for arm in lesson_05.REAL_ARMS
+    ]
+    assert founders[0] == founders[1]
+    assert not any(told.trial.parents for told in real_search("random", 2, **TINY))
+    assert any(told.trial.parents for told in real_search("evolution", 2, **TINY))
+    space = CellSpace()
+    assert isinstance(ARMS["aging"](space), Evolution)
+    with pytest.raises(CourseError):
+        real_search("evolutoin", 2, **TINY)
