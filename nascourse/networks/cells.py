@@ -122,7 +122,7 @@ class CellNetwork(nn.Module):
         if not 0 <= drop_path < 1:
             raise bad_input(drop_path, "a probability in 0..1, below 1", "DARTS ends at 0.2")
         self.drop_path = drop_path
-        self.stems, c_last = _stems(stem, channels, in_channels)
+        self.stems, c_last = stems(stem, channels, in_channels)
         c_before, after_reduction = c_last, stem == "imagenet"
         places = reduction_places(cells)
         modules: list[CellModule] = []
@@ -149,7 +149,7 @@ class CellNetwork(nn.Module):
         return logits if auxiliary is None else (logits, auxiliary)
 
 
-def _stems(stem: str, channels: int, in_channels: int) -> tuple[nn.ModuleList, int]:
+def stems(stem: str, channels: int, in_channels: int) -> tuple[nn.ModuleList, int]:
     """What the first cell reads: the two stems, the second applied to the first's output, and their channels."""
 
     def conv(c_in: int, c_out: int, stride: int) -> list[nn.Module]:
