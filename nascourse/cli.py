@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("nascourse.doctor", "show what is there and what is missing, to paste into a question"),
     "evidence": ("nascourse.evidence_cli", "record, check and judge the experiments behind the lessons' claims"),
     "notebooks": ("nascourse.lessons.builder", "build the lessons from their sources, or check that they are fresh"),
+    "train": ("nascourse.evaluation.train_cli", "train an architecture from scratch as DARTS does, resumable"),
 }
 
 

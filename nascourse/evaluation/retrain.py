@@ -1,0 +1,331 @@
+"""The evaluation phase: a derived architecture trained from scratch, as DARTS trains it, for a final comparison.
+
+(Liu, Simonyan & Yang 2019, section 3.2 and the authors' code.) SGD with momentum, the learning rate falling by a
+cosine, clipped gradients, an auxiliary head, paths dropped more and more often, crops, flips and cutout. It takes
+hours, so it can be stopped at any moment and goes on from its checkpoint; on the CPU, an interrupted training equals
+an uninterrupted one bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from .. import checkpoint, provenance
+from ..atomic import not_written, write_text
+from ..errors import bad_input
+from ..networks.build import Counts, build_seeded, count
+from ..networks.cells import CellNetwork
+from ..networks.export import save_design, save_program
+from ..search.journal import plain
+from ..spaces.base import Architecture
+from .retrain_plan import RetrainData, Retraining
+from .training import accuracy
+
+CHECKPOINT, RECORD, PROGRAM, DESIGN = "checkpoint.pt", "training.json", "network.pt2", "design.json"
+"""The files in a training's folder: where it stands, its numbers, the trained network, the network's design."""
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What a training has come to.
+
+    rows, one an epoch: epoch (from 1), lr, drop_path, loss (mean over the images, the auxiliary head's share
+    included), gradient_norm (mean, before clipping), train (accuracy on the augmented images while they were trained
+    on), valid (or None), seconds. test: accuracy on the test images after the last epoch, None before. counts: those
+    of the network as it is used, without the auxiliary head.
+    """
+
+    network: nn.Module
+    rows: tuple[Mapping[str, Any], ...]
+    test: float | None
+    counts: Counts
+
+    @property
+    def finished(self) -> bool:
+        return self.test is not None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the epochs that are complete."""
+        return float(sum(row["seconds"] for row in self.rows))
+
+
+def objective(output: Tensor | tuple[Tensor, Tensor], labels: Tensor, auxiliary: float) -> Tensor:
+    """The training loss: the cross entropy of the logits; of a pair (logits, auxiliary logits), the first one's plus
+    ``auxiliary`` times the second's."""
+    if isinstance(output, Tensor):
+        return nn.functional.cross_entropy(output, labels)
+    logits, second = output
+    return nn.functional.cross_entropy(logits, labels) + auxiliary * nn.functional.cross_entropy(second, labels)
+
+
+def retrain(
+    arch: Architecture,
+    data: RetrainData,
+    plan: Retraining,
+    seed: int,
+    folder: Path | None = None,
+    device: torch.device | str = "cpu",
+    minutes: float | None = None,
+    progress: bool = False,
+    command: str = "nascourse.evaluation.retrain",
+    save_every: float = 120.0,
+) -> Retrained:
+    """Train ``arch`` from scratch, or go on from the checkpoint in ``folder``; nothing is stored without a folder.
+
+    minutes: stop after so long, with a checkpoint; progress: show a bar with the time left; command: goes into the
+    record as what was run; save_every: seconds between checkpoints inside an epoch (there is one at each epoch's end).
+    On a GPU, mixed precision is used. The global generators are left as they were.
+
+    Raises `CourseError` in one line where the loss is not finite any more, the memory does not suffice, the disk does
+    not take a file, or the checkpoint is damaged or of another training. The last good checkpoint stays.
+    """
+    start, device = time.monotonic(), torch.device(device)
+    # two streams: one for the order and the augmentation of the images, one for the dropped paths
+    draw_seed, drop_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
+    with _memory_told(plan), _private_rng(device, drop_seed):
+        run = _Run(arch, data, plan, seed, draw_seed, device, folder, _sitting(command, device))
+        run.resume()
+        total = plan.epochs * run.steps
+        with tqdm(total=total, initial=run.done, desc="training", unit="batch", disable=not progress) as bar:
+            saved = time.monotonic()
+            while run.epoch < plan.epochs:
+                run.step()
+                bar.update()
+                now = time.monotonic()
+                stop = minutes is not None and now - start > 60 * minutes
+                if run.at_end_of_epoch:
+                    bar.set_postfix(run.finish_epoch())
+                if run.place == 0 or stop or now - saved > save_every:
+                    run.save()
+                    saved = time.monotonic()
+                if stop:
+                    break
+        if run.epoch == plan.epochs:
+            run.finish()
+    return run.result()
+
+
+class _Run:
+    """A training under way. ``epoch`` (from 0) and ``place`` (batches done in it) say where it stands."""
+
+    def __init__(
+        self,
+        arch: Architecture,
+        data: RetrainData,
+        plan: Retraining,
+        seed: int,
+        draw_seed: int,
+        device: torch.device,
+        folder: Path | None,
+        sitting: Mapping[str, Any],
+    ) -> None:
+        image, classes = data.train.shape, len(data.train.classes)
+        self.arch, self.plan, self.device, self.folder = arch, plan, device, folder
+        self.net = plan.net(arch, image, classes)
+        self.counts = count(arch, image, **{key: value for key, value in self.net.items() if key != "auxiliary"})
+        self.image, self.labels = image, torch.bincount(data.train.labels, minlength=classes).tolist()
+        self.config = {
+            "architecture": arch.to_json(),
+            "settings": asdict(plan),
+            "seed": seed,
+            "images": data.describe(),
+        }
+        self.train, self.test = data.train.to(device), data.test
+        self.valid = None if data.valid is None else data.valid.to(device)
+        network = build_seeded(arch, seed, **self.net)
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(), plan.lr, plan.momentum, weight_decay=plan.weight_decay, fused=True
+        )
+        self.draws = torch.Generator().manual_seed(draw_seed)
+        whole, rest = divmod(len(data.train), plan.batch_size)
+        self.steps = whole + (rest > 1)  # batch normalization cannot train on a single image
+        if not self.steps:
+            raise bad_input(f"{len(data.train)} training images", "at least two", "use more images")
+        self.epoch = self.place = 0
+        self.order = torch.empty(0, dtype=torch.long)
+        self.sums = torch.zeros(3, device=device)  # over an epoch's images: loss, gradient's norm, right ones
+        self.seconds = 0.0
+        self.rows: list[dict[str, Any]] = []
+        self.sittings = [sitting]
+        self.tested: float | None = None
+
+    @property
+    def done(self) -> int:
+        return self.epoch * self.steps + self.place
+
+    @property
+    def at_end_of_epoch(self) -> bool:
+        return self.place == self.steps
+
+    def step(self) -> None:
+        """One batch; at an epoch's start, first its learning rate, its drop path and the order of its images."""
+        start = time.perf_counter()
+        if self.place == 0:
+            self.order = torch.randperm(len(self.train), generator=self.draws)
+            self.sums.zero_()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.plan.lr_at(self.epoch)
+        if isinstance(self.network, CellNetwork):
+            self.network.drop_path = self.plan.drop_path_at(self.epoch)
+        self.network.train()
+        size = self.plan.batch_size
+        index = self.order[self.place * size : (self.place + 1) * size].to(self.device)
+        batch = self.train[index]
+        pixels = self.plan.augmented(batch, self.draws).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            output = self.network(pixels)
+            loss = objective(output, batch.labels, self.plan.auxiliary)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
+        self.optimizer.step()
+        logits = output if isinstance(output, Tensor) else output[0]
+        n = len(index)
+        self.sums += torch.stack([n * loss.detach(), n * norm, (logits.argmax(1) == batch.labels).sum()])
+        self.place += 1
+        self.seconds += time.perf_counter() - start
+
+    def finish_epoch(self) -> dict[str, str]:
+        """Measure, add a row, go to the next epoch. Returns what the bar shows."""
+        start = time.perf_counter()
+        loss, norm, right = (self.sums / min(len(self.train), self.steps * self.plan.batch_size)).tolist()
+        valid = None if self.valid is None else accuracy(self.network, self.valid)
+        self.rows.append(
+            {
+                "epoch": self.epoch + 1,
+                "lr": self.plan.lr_at(self.epoch),
+                "drop_path": self.plan.drop_path_at(self.epoch) if isinstance(self.network, CellNetwork) else 0.0,
+                "loss": loss,
+                "gradient_norm": norm,
+                "train": right,
+                "valid": valid,
+                "seconds": round(self.seconds + time.perf_counter() - start, 3),
+            }
+        )
+        self.epoch, self.place, self.seconds = self.epoch + 1, 0, 0.0
+        return {"loss": f"{loss:.3f}", "train": f"{right:.3f}"} | ({} if valid is None else {"valid": f"{valid:.3f}"})
+
+    def finish(self) -> None:
+        """Test, once; then the record and the trained network as files."""
+        if self.tested is None:
+            self.tested = accuracy(self.network, self.test.to(self.device))
+            if self.folder is not None:
+                save_design(self.folder / DESIGN, self.arch, **self.net)
+                on_cpu = deepcopy(self.network).to("cpu", memory_format=torch.contiguous_format)  # it remembers both
+                save_program(self.folder / PROGRAM, on_cpu, self.image)
+            self.save()
+        elif self.folder is not None:
+            self._write_record(self.folder)  # the process may have died before it could
+
+    def result(self) -> Retrained:
+        return Retrained(self.network, tuple(self.rows), self.tested, self.counts)
+
+    def save(self) -> None:
+        """The checkpoint, then the record made from it. What is not finite is not saved."""
+        self._check_finite()
+        if self.folder is None:
+            return
+        state = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "draws": self.draws.get_state(),
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "order": self.order,
+            "sums": self.sums,
+            "epoch": self.epoch,
+            "place": self.place,
+            "seconds": self.seconds,
+            "rows": self.rows,
+            "sittings": self.sittings,
+            "test": self.tested,
+        }
+        checkpoint.save(self.folder / CHECKPOINT, state, self.config)
+        self._write_record(self.folder)
+
+    def resume(self) -> None:
+        """Take up the checkpoint of the folder, if there is one."""
+        if self.folder is None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise not_written(self.folder, error) from error
+        if not (self.folder / CHECKPOINT).exists():
+            return
+        state = checkpoint.load(self.folder / CHECKPOINT, self.config)
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.draws.set_state(state["draws"])
+        torch.set_rng_state(state["rng"])
+        if self.device.type == "cuda" and state["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(state["cuda_rng"], self.device)
+        self.order, self.sums = state["order"], state["sums"].to(self.device)
+        self.epoch, self.place, self.seconds = state["epoch"], state["place"], state["seconds"]
+        self.rows, self.tested = state["rows"], state["test"]
+        self.sittings = state["sittings"] if self.tested is not None else [*state["sittings"], *self.sittings]
+
+    def _write_record(self, folder: Path) -> None:
+        record = {
+            "kind": "training",
+            "schema": 1,
+            **self.config,
+            "labels": self.labels,
+            "params": self.counts.params,
+            "macs": self.counts.macs,
+            "finished": self.tested is not None,
+            "test": self.tested,
+            "rows": self.rows,
+            "sittings": self.sittings,
+        }
+        write_text(folder / RECORD, json.dumps(plain(record), indent=1, allow_nan=False) + "\n")
+
+    def _check_finite(self) -> None:
+        if not all(torch.isfinite(values).all() for values in (self.sums, *self.network.state_dict().values())):
+            raise bad_input(
+                f"a loss, gradient or weight that is not finite by batch {self.done}",
+                "a training that does not diverge",
+                "lower lr; the last checkpoint is from before it",
+            )
+
+
+def _sitting(command: str, device: torch.device) -> dict[str, Any]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return provenance.sitting(command) | {"device": name}
+
+
+@contextmanager
+def _private_rng(device: torch.device, seed: int) -> Iterator[None]:
+    """The global generators, which draw the dropped paths, seeded for a while and then as they were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _memory_told(plan: Retraining) -> Iterator[None]:
+    """Out of memory, on the GPU or the CPU, as one line."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(t in str(error) for t in ("out of memory", "allocate memory")):
+            raise
+        raise bad_input(
+            f"out of memory with {plan.channels} channels, {plan.cells} cells, batches of {plan.batch_size}",
+            "a training that fits",
+            "free memory and go on from the checkpoint, or use a smaller preset in another folder",
+        ) from error
