@@ -10,7 +10,6 @@ bit for bit as it was, the running statistics of batch normalization included: t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +27,6 @@ Parameters = Mapping[str, Tensor]
 
 Batch = tuple[Tensor, Tensor]
 """Standardized images (batch, channels, height, width) and labels (batch,)."""
-
-Order = Literal["first", "second", "exact"]
-"""How α's gradient is taken: at w as it is; at the virtual w', with the product by finite differences; or with the
-product by double backward."""
 
 
 def mixture(alphas: Alphas) -> dict[str, Tensor]:
