@@ -52,10 +52,11 @@ class Explorer(VBox):
     """A picture that follows its controls. Without a kernel a notebook shows the picture as PNG.
 
     ``controls`` are widgets with a ``value``, by their names in the state; ``panel`` are the widgets shown on the
-    left, where these are more or others than the controls. A callback never trains: it draws what is known.
+    left, where these are more or others than the controls; on a page that leaves the picture less than ``room`` pixels
+    beside them, it goes below. A callback never trains: it draws what is known.
     """
 
-    def __init__(self, controls: Mapping[str, Widget], panel: Sequence[Widget] | None = None) -> None:
+    def __init__(self, controls: Mapping[str, Widget], panel: Sequence[Widget] | None = None, room: int = 420) -> None:
         self.controls = dict(controls)
         self.picture = HTML()
         self.sentence = LiveText()
@@ -64,7 +65,7 @@ class Explorer(VBox):
             list(panel if panel is not None else self.controls.values()),
             layout=Layout(flex="0 0 auto", max_width="100%", overflow="hidden"),
         )
-        right = Box([self.picture], layout=Layout(flex="1 1 420px", min_width="300px", overflow="hidden"))
+        right = Box([self.picture], layout=Layout(flex=f"1 1 {room}px", min_width="300px", overflow="hidden"))
         page = Box([left, right], layout=Layout(display="flex", flex_flow="row wrap", align_items="center"))
         super().__init__([page, self.sentence])
         for control in self.controls.values():
