@@ -33,10 +33,6 @@ BUDGETS: dict[str, dict[str, Numbers]] = {
     "03": {
         "cells": Numbers(ci=2, lesson=3, full=6),  # random cells trained shallow and deep
         "images": Numbers(ci=200, lesson=2000, full=4000),
-        "full_cells": Numbers(ci=3, lesson=20, full=20),  # of the full run, from here on
-        "full_channels": Numbers(ci=4, lesson=36, full=36),
-        "full_epochs": Numbers(ci=1, lesson=600, full=600),
-        "full_images": Numbers(ci=192, lesson=50_000, full=50_000),
     },
     "05": {
         "evaluations": Numbers(ci=120, lesson=300, full=300),  # of each search on the table
