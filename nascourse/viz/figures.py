@@ -15,16 +15,38 @@ from ..errors import bad_input
 from .palette import CARD, INK, MUTED, RULE, SERIES, Style
 from .pipeline import pipeline_scene
 
-__all__ = ["accuracy_scatter", "chart", "images_grid", "pipeline_scene", "search_curve", "series_style"]
+__all__ = [
+    "accuracy_scatter",
+    "blank",
+    "chart",
+    "dress",
+    "images_grid",
+    "line_dash",
+    "pipeline_scene",
+    "search_curve",
+    "series_style",
+]
 
 _DPI = 100
 
 
 def chart(width: float = 640, height: float = 360, xlabel: str = "", ylabel: str = "") -> tuple[Figure, Axes]:
     """An empty chart of the course's look, ``width`` × ``height`` pixels as shown."""
+    figure = blank(width, height)
+    axes = figure.add_subplot()
+    dress(axes, xlabel, ylabel)
+    return figure, axes
+
+
+def blank(width: float, height: float) -> Figure:
+    """A figure without axes, ``width`` × ``height`` pixels as shown."""
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor=CARD, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    return figure
+
+
+def dress(axes: Axes, xlabel: str = "", ylabel: str = "") -> None:
+    """Give axes the course's look."""
     axes.set_facecolor(CARD)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(MUTED)
@@ -33,7 +55,6 @@ def chart(width: float = 640, height: float = 360, xlabel: str = "", ylabel: str
     axes.tick_params(colors=INK, labelsize=9)
     axes.set_xlabel(xlabel, color=INK, fontsize=10)
     axes.set_ylabel(ylabel, color=INK, fontsize=10)
-    return figure, axes
 
 
 def series_style(k: int) -> Style:
@@ -67,7 +88,7 @@ def search_curve(
             median,
             color=style.color,
             linewidth=2,
-            linestyle=_dash(style, 2),
+            linestyle=line_dash(style, 2),
             marker=style.marker,
             markevery=max(1, len(trials) // 8),
             markersize=5,
@@ -133,6 +154,6 @@ def images_grid(images: ArrayLike, labels: Sequence[str], columns: int = 8) -> F
     return figure
 
 
-def _dash(style: Style, width: float) -> str | tuple[float, tuple[float, ...]]:
-    # Matplotlib counts dashes in line widths
+def line_dash(style: Style, width: float) -> str | tuple[float, tuple[float, ...]]:
+    """The style's dash for a line of so many points; Matplotlib counts in line widths."""
     return (0.0, tuple(length / width for length in style.dash)) if style.dash else "-"

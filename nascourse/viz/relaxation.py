@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import bad_input
+from ..spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell
+from .cells import micro_cell_scene
 from .compose import above
 from .dag import DagEdge, DagNode, dag_scene
-from .palette import CARD, INK, MARK, MUTED, RULE, SERIES
-from .scene import Box, Group, Item, Scene, Text, marker
+from .palette import CARD, INK, MARK, MUTED, RULE, SERIES, operation_style
+from .scene import Box, Group, Item, Line, Scene, Text, marker, text_width
 
 _NODES = (DagNode("0", "image", "box"), DagNode("1"), DagNode("2", "output", "box"))
+_MICRO_NODES = (DagNode("0", "input 0", "box"), DagNode("1"), DagNode("2"), DagNode("3", "output 3", "box"))
 _PAIRS = ((0, 1), (0, 2), (1, 2))
 _SHADES = 16
 _LAP = 0.6
@@ -30,14 +33,7 @@ def relaxation_panels(alphas: ArrayLike, names: Sequence[str], styles: Mapping[s
     kept = [names[k] for k in weights.argmax(1)]
     panels = (
         ("a · unknown", [DagEdge(str(i), str(j), label=unknown) for i, j in _PAIRS]),
-        (
-            "b · mixed on every edge",
-            [
-                DagEdge(str(i), str(j), styles[name], "", width=0.8 + 4.5 * float(weight))
-                for (i, j), row in zip(_PAIRS, weights, strict=True)
-                for name, weight in zip(names, row, strict=True)
-            ],
-        ),
+        ("b · mixed on every edge", _mixtures(_PAIRS, weights, [styles[name] for name in names])),
         (
             "c · the strongest kept",
             [DagEdge(str(i), str(j), styles[name], name) for (i, j), name in zip(_PAIRS, kept, strict=True)],
@@ -49,6 +45,56 @@ def relaxation_panels(alphas: ArrayLike, names: Sequence[str], styles: Mapping[s
         f"bundle is left, {', '.join(kept)}."
     )
     return above(*(dag_scene(_NODES, edges, title, title) for title, edges in panels), alt=alt)
+
+
+def darts_panels(start: ArrayLike, learned: ArrayLike, unknown: str = "?") -> Scene:
+    """The syllabus' picture of DARTS, the micro cell four times: operations unknown; a mixture of all on every edge, as
+    α starts; the weights learned; the strongest kept. start, learned: α, (6 edges, operations of `MICRO_OPS`)."""
+    before, after = softmax(start), softmax(learned)
+    if before.shape != after.shape or before.shape != (len(MICRO_EDGES), len(MICRO_OPS)):
+        raise bad_input(
+            f"α of shape {before.shape} and {after.shape}",
+            f"two of shape (edges, operations) = {(len(MICRO_EDGES), len(MICRO_OPS))}",
+            "take both from one search on MicroSpace",
+        )
+    kept = MicroCell(tuple(MICRO_OPS[o] for o in after.argmax(1)))
+    panels = [
+        ("a · operations unknown", [DagEdge(str(i), str(j), label=unknown) for i, j in MICRO_EDGES]),
+        ("b · a mixture of all on every edge", _mixtures(MICRO_EDGES, before, MICRO_OPS)),
+        ("c · weights learned", _mixtures(MICRO_EDGES, after, MICRO_OPS)),
+    ]
+    scenes = [dag_scene(_MICRO_NODES, edges, title, title) for title, edges in panels]
+    scenes.append(micro_cell_scene(kept, title="d · the strongest kept"))
+    told = ", ".join(f"{i}→{j} {operation_style(op).label}" for i, j, op in kept.edges())
+    alt = (
+        "The same cell of four nodes four times. a: each of its six edges carries a question mark. b: every edge is a "
+        f"bundle of {len(MICRO_OPS)} lines, one for each operation, all about as thick. c: they are as thick as the "
+        f"weights learned. d: the thickest of each bundle is left: {told}."
+    )
+    return above(*scenes, _line_key(), alt=alt)
+
+
+def _mixtures(pairs: Sequence[tuple[int, int]], weights: NDArray[np.float64], ops: Sequence[str]) -> list[DagEdge]:
+    """For each pair a bundle of lines, as thick as their weights. weights: (pairs, operations)."""
+    return [
+        DagEdge(str(i), str(j), op, "", width=0.8 + 4.5 * float(weight))
+        for (i, j), row in zip(pairs, weights, strict=True)
+        for op, weight in zip(ops, row, strict=True)
+    ]
+
+
+def _line_key() -> Scene:
+    """The lines of all operations with their names."""
+    items: list[Item] = []
+    x = 18.0
+    for op in MICRO_OPS:
+        style = operation_style(op)
+        items += [
+            Line(((x, 12), (x + 34, 12)), style.color, 2.2, style.dash),
+            Text(x + 42, 12, style.label, 12, anchor="start"),
+        ]
+        x += 66 + text_width(style.label, 12)
+    return Scene(x - 6, 34, tuple(items), "")
 
 
 def mixed_output_scene(names: Sequence[str], outputs: ArrayLike, alphas: Sequence[float]) -> Scene:
