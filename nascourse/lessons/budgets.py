@@ -37,21 +37,43 @@ BUDGETS: dict[str, dict[str, Numbers]] = {
     "05": {
         "evaluations": Numbers(ci=120, lesson=300, full=300),  # of each search on the table
         "seeds": Numbers(ci=2, lesson=20, full=100),  # live searches of each tournament size
-        "real_trials": Numbers(ci=4, lesson=12, full=60),  # of the short search with real training
+        "real_trials": Numbers(ci=6, lesson=12, full=60),  # of the short search with real training
         "real_images": Numbers(ci=100, lesson=2000, full=4000),
         "real_valid": Numbers(ci=100, lesson=1000, full=4000),
         "full_trials": Numbers(ci=3, lesson=2000, full=2000),  # of the full run, from here on
         "full_images": Numbers(ci=50, lesson=8000, full=8000),
+        "full_valid": Numbers(ci=50, lesson=4000, full=4000),
+        "full_shrink": Numbers(ci=2, lesson=1, full=1),  # how many times smaller the images are
         "full_epochs": Numbers(ci=1, lesson=10, full=10),
         "full_channels": Numbers(ci=2, lesson=16, full=16),
         "full_cells": Numbers(ci=3, lesson=8, full=8),
         "full_population": Numbers(ci=2, lesson=100, full=100),
         "full_sample": Numbers(ci=2, lesson=25, full=25),
     },
+    "06": {
+        "evaluations": Numbers(ci=40, lesson=300, full=300),  # of a search on the table
+        "seeds": Numbers(ci=3, lesson=100, full=100),  # policies that learn side by side
+        "repeats": Numbers(ci=2, lesson=10, full=50),  # of the policies learned from scratch
+        "steps": Numbers(ci=50, lesson=2000, full=2000),  # of descending a bonus alone
+        "full_trials": Numbers(ci=10, lesson=20, full=300),  # of the full run, from here on
+        "full_images": Numbers(ci=64, lesson=1000, full=8000),
+        "full_epochs": Numbers(ci=1, lesson=1, full=3),
+    },
     "07": {
         "samples": Numbers(ci=2000, lesson=20_000, full=200_000),  # draws of each gradient estimator
         "images": Numbers(ci=50, lesson=200, full=2000),  # training, and as many validation images, of the filter cell
         "steps": Numbers(ci=10, lesson=150, full=500),  # of α
+    },
+    "08": {
+        "images": Numbers(ci=256, lesson=8000, full=8000),  # both halves of the live search together
+        "epochs": Numbers(ci=1, lesson=4, full=50),
+    },
+    "08": {
+        "images": Numbers(ci=256, lesson=8000, full=8000),  # of the live search on micro cells, halved for w and α
+        "epochs": Numbers(ci=2, lesson=8, full=50),
+        "batch_size": Numbers(ci=32, lesson=64, full=64),
+        "channels": Numbers(ci=4, lesson=8, full=8),
+        "cells": Numbers(ci=1, lesson=3, full=3),
     },
 }
 """lesson number -> name -> its numbers. The name becomes an attribute of what `setup` returns."""

@@ -1,0 +1,70 @@
+"""``nascourse darts search``: a search with DARTS from the shell, in slices of minutes."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from ..atomic import write_text
+from ..device import pick_device
+from ..errors import bad_input
+from ..spaces.cell import CellSpace
+from ..spaces.micro import MicroSpace
+from .darts_config import PRESETS, Order, search_images
+from .darts_run import CHECKPOINT, DartsSearch
+from .journal import compact
+
+DATA = {
+    "fashion": "fashion_mnist",
+    "fashion_full": "fashion_mnist_full",
+    "cifar10": "cifar10",
+    "cifar100": "cifar100",
+}
+ORDERS: dict[str, Order] = {"1": "first", "2": "second", "exact": "exact"}
+HISTORY, GENOTYPE = "history.npz", "genotype.json"
+"""The files in a search's folder, beside its checkpoint: α and where the numbers come from, and what it stands for."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The space, the images, the preset, and how long."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    search = actions.add_parser("search", help="search a cell; can be stopped at any moment, the same command goes on")
+    search.add_argument("--space", choices=PRESETS, default="cell", help="genotypes (default) or the benchmark's cells")
+    search.add_argument("--data", choices=DATA, default="fashion", help="fashion (default) ships with the course")
+    search.add_argument("--preset", choices=PRESETS["cell"], default="cpu_hour", help="how large; default: cpu_hour")
+    search.add_argument("--order", choices=ORDERS, help="of α's gradient; default: the preset's")
+    search.add_argument("--partial", type=int, metavar="K", help="only 1/K of the channels pass the mixture (PC-DARTS)")
+    search.add_argument("--seed", type=int, default=0)
+    search.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a stopped search goes on from it")
+    search.add_argument("--minutes", type=float, help="stop after so long; the same command goes on")
+    search.add_argument("--device", help="cpu, mps, cuda or cuda:N; default: the best there is")
+    search.add_argument("--download", action="store_true", help="fetch the images if they are not there")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search, and say what came out and where it lies."""
+    if args.seed < 0:
+        raise bad_input(f"--seed {args.seed}", "a number from 0 on", "choose another seed")
+    preset, device = PRESETS[args.space][args.preset], pick_device(args.device)
+    config, command = preset.config, f"nascourse darts search --space {args.space} --data {args.data}"
+    command += f" --preset {args.preset} --seed {args.seed}"
+    if args.order is not None:
+        config, command = replace(config, order=ORDERS[args.order]), f"{command} --order {args.order}"
+    if args.partial is not None:
+        config = replace(config, net={**config.net, "partial": args.partial})
+        command += f" --partial {args.partial}"
+    space = CellSpace() if args.space == "cell" else MicroSpace()
+    data = search_images(args.space, DATA[args.data], preset, args.download)
+    search = DartsSearch(space, config, data, args.seed, device)
+    print(f"{args.space} on {args.data}, preset {args.preset}, {config.order} order, {config.epochs} epochs, {device}")
+    history = search.run(args.out, minutes=args.minutes, progress="darts", command=command)
+    arch = search.derived()
+    history.save(args.out / HISTORY)
+    write_text(args.out / GENOTYPE, compact(arch.to_json()) + "\n")
+    skips = f"{history.skips(-1)} skip connections"
+    if not search.finished:
+        print(f"{search.step} of {search.total_steps} steps; {skips}; the same command goes on from {CHECKPOINT}")
+    else:
+        print(f"supernet accuracy {search.epochs[-1]['accuracy']:.4f}; {skips}; see {HISTORY} and {GENOTYPE}")
+    return 0
