@@ -68,13 +68,6 @@ BUDGETS: dict[str, dict[str, Numbers]] = {
         "images": Numbers(ci=256, lesson=8000, full=8000),  # both halves of the live search together
         "epochs": Numbers(ci=1, lesson=4, full=50),
     },
-    "08": {
-        "images": Numbers(ci=256, lesson=8000, full=8000),  # of the live search on micro cells, halved for w and α
-        "epochs": Numbers(ci=2, lesson=8, full=50),
-        "batch_size": Numbers(ci=32, lesson=64, full=64),
-        "channels": Numbers(ci=4, lesson=8, full=8),
-        "cells": Numbers(ci=1, lesson=3, full=3),
-    },
 }
 """lesson number -> name -> its numbers. The name becomes an attribute of what `setup` returns."""
 
