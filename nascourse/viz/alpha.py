@@ -139,6 +139,8 @@ def _heat_map(film: AlphaFilm, place: int, kind: str, rows: list[float], kept: M
         yield marker(style.marker, x, 44, 10, style.color)
         for line, words in enumerate(style.label.split()):
             yield Text(x, 58 + 12 * line, words, 10)
+    yield Text(_LEFT, 58, "weight", 10, anchor="start")
+    yield Text(_LEFT, 70, "in %", 10, MUTED, "start")
     yield Text(x0 + _COLUMN * len(history.ops) + 30, 58, "entropy", 10)
     yield Text(x0 + _COLUMN * len(history.ops) + 30, 70, "in nats", 10, MUTED)
     frames: list[Item] = []
@@ -195,6 +197,7 @@ def _curves(film: AlphaFilm, place: int, top: float, width: float) -> Iterator[I
     ]
     for left, ylabel, curves in charts:
         values = [float(v) for series in curves.values() for v in series]
+        values += [0.0, 4.0] if curves is film.skips else []  # whole numbers on the scale
         plane = Plane(reach, spread(values, 0.12), 76, top + 22, half - 98, _PLOT)
         drawn: list[Item] = plane.items("step", ylabel)
         now = plane.at(float(history.steps[place]), plane.y[0])[0]

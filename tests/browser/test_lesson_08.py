@@ -1,0 +1,49 @@
+"""Lesson 08's explorer in JupyterLab: by keyboard, by its switch and by playing, in the light and the dark theme."""
+
+from __future__ import annotations
+
+import re
+
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import expect
+
+from tests.browser.driver import Lab, NotebookPage
+
+SEARCH = """\
+import numpy as np
+from nascourse.search.alpha_history import AlphaHistory
+from nascourse.spaces.cell import CELL_OPS
+from nascourse.viz.explorers.alpha_evolution import AlphaEvolutionExplorer
+edges = tuple((i, j) for j in range(2, 6) for i in range(j))
+drift = np.random.default_rng(0).normal(size=(2, 1, 14, 8)) * np.linspace(0, 1.5, 61)[:, None, None]
+alphas = dict(zip(("normal", "reduce"), drift.astype(np.float32)))
+AlphaEvolutionExplorer(AlphaHistory("cell", tuple(alphas), ("none", *CELL_OPS), edges, np.arange(61), alphas), 30)
+"""
+
+
+def test_the_recorded_search_follows_keys_switch_and_player(lab: Lab, nbpage: NotebookPage) -> None:
+    nbpage.open(lab.add(new_notebook(cells=[new_code_cell(SEARCH)]), "alpha.ipynb")).run_all()
+    assert nbpage.errors() == []
+    output, said = nbpage.output(0), nbpage.output(0).locator("[aria-live]")
+    expect(said).to_contain_text("Normal cell after 30 of 60 steps")
+    handle = output.locator(".noUi-handle")
+    handle.press("ArrowRight")
+    expect(said).to_contain_text("Normal cell after 31 of 60 steps")
+    expect(output.locator("svg[role=img]")).to_contain_text("normal cell after 31 steps")
+    output.get_by_role("button", name="reduction cell").press("Enter")
+    expect(said).to_contain_text("Reduction cell after 31 of 60 steps")
+    nbpage.cell(0).scroll_into_view_if_needed()
+    for theme in ("Light", "Dark"):
+        command = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
+        nbpage.page.evaluate(command, f"JupyterLab {theme}")
+        nbpage.page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light", arg=str(theme == "Light").lower()
+        )
+        nbpage.page.locator("#jupyterlab-splash").wait_for(state="hidden")
+        nbpage.shot(f"alpha-{theme.lower()}")
+    handle.press("Home")
+    expect(said).to_contain_text("Reduction cell after 0 of 60 steps")
+    output.locator(".widget-play button").first.click()
+    expect(said).to_contain_text(re.compile(r"after [1-5]\d of"))
+    expect(said).to_contain_text("after 60 of 60 steps", timeout=30_000)
+    assert nbpage.page_errors == []
