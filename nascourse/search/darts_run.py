@@ -86,6 +86,7 @@ class DartsSearch:
         self.stopped: str | None = None
         self._records: list[tuple[int, dict[str, Tensor], float, float]] = []
         self._sittings: list[dict[str, Any]] = []
+        self._torn = False  # whether a run ended in the middle of a step
         self._record(math.nan, math.nan)
 
     @property
@@ -149,14 +150,18 @@ class DartsSearch:
         path = None if folder is None else Path(folder) / CHECKPOINT
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if self.step == 0 and path.exists():
+            if (self.step == 0 or self._torn) and path.exists():
                 self._restore(checkpoint.load(path, self.describe()))
+        if self._torn:
+            raise bad_input(
+                "a search that was interrupted within a step", "a checkpoint to go back to", "make the search anew"
+            )
         if self.finished:
             return self.history()
         sitting = provenance.sitting(command) | {"device": _name(self.device), "steps": 0, "seconds": 0.0}
         self._sittings.append(sitting)
         first, begin = self.step, time.perf_counter()
-        saved = begin
+        saved, self._torn = begin, True
         with (
             _memory_told(self.config),
             tqdm(
@@ -177,6 +182,7 @@ class DartsSearch:
                     saved = time.perf_counter()
                 if minutes is not None and now - begin >= 60 * minutes:
                     break
+        self._torn = False
         if path is not None and not self.finished:
             checkpoint.save(path, self._state(), self.describe())
         return self.history()
@@ -255,7 +261,7 @@ class DartsSearch:
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self.step, self.epochs = state["step"], state["epochs"]
+        self.step, self.epochs, self._torn = state["step"], state["epochs"], False
         self.stopped, self._sittings = state["stopped"], state["sittings"]
         self.net.load_state_dict(state["net"])
         with torch.no_grad():

@@ -267,6 +267,26 @@ def test_a_slice_of_minutes_ends_with_a_checkpoint_and_goes_on(tmp_path: Path, w
     assert sum(sitting["steps"] for sitting in history.meta["sittings"]) == 8
 
 
+def test_interrupted_within_a_step_it_goes_back_to_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: AlphaHistory
+) -> None:
+    """As when a cell of a notebook is stopped, and run again with the same search."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with_folder, without = search(), search()
+    with_folder.run(tmp_path, minutes=0)
+    for running, folder in ((with_folder, tmp_path), (without, None)):
+        with monkeypatch.context() as patch:
+            patch.setattr(darts_run, "weight_step", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                running.run(folder)
+    same(with_folder.run(tmp_path), whole)
+    with pytest.raises(CourseError, match="within a step"):
+        without.run()
+
+
 # -- errors -----------------------------------------------------------------------------------------------------------
 
 
