@@ -182,6 +182,7 @@ def real_search(
     cells: int,
     population: int,
     sample: int,
+    shrink: int = 2,
     window: int = WINDOW,
     device: str = "cpu",
     executor: ExecutorFactory | None = None,
@@ -190,7 +191,7 @@ def real_search(
     progress: bool = False,
 ) -> History[Genotype]:
     """Regularized evolution (or random search) in the DARTS cell space; each trial trains a network of ``cells`` cells
-    from scratch on so many images and is judged on ``valid`` others.
+    from scratch on so many images and is judged on ``valid`` others, both ``shrink`` times smaller than they are.
 
     The same on any ``executor`` (see `search`), and resumed from ``journal`` where that exists. ``seconds``: ask for
     nothing more after that time; a later call with the same journal goes on.
@@ -201,7 +202,7 @@ def real_search(
     strategy: Strategy[Genotype] = (
         RandomSearch(space) if arm == "random" else regularized_evolution(space, population, sample)
     )
-    data = load().shrunk(2)
+    data = load().shrunk(shrink)
     data = SearchData(data.train[:images], data.valid[:valid])
     recipe = Recipe(epochs=epochs, batch_size=BATCH)
     evaluation = TrainFromScratch(data, recipe, _network(channels, cells), device)
@@ -227,7 +228,7 @@ def _network(channels: int, cells: int) -> dict[str, Any]:
     hypothesis="With real training in the DARTS cell space, the best of 100 genotypes that evolution finds is, trained "
     "again and tested, more than half a point better than the best of 100 random ones.",
     arms=REAL_ARMS,
-    seeds=10,
+    seeds=5,
     budget={
         "trials": 100,
         "images": 4000,

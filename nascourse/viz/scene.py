@@ -126,7 +126,7 @@ class Scene:
             f'font-family="{FONTS}" style="max-width:100%;height:auto">{body}</svg>'
         )
 
-    def png(self, scale: float = 2.0) -> bytes:
+    def png(self, scale: float = 1.5) -> bytes:
         """The picture as PNG, ``scale`` dots for each pixel; the same bytes every time."""
         from .raster import scene_png  # Matplotlib is not needed for live pictures
 
