@@ -34,7 +34,9 @@ def alpha_trajectories(history: AlphaHistory, kind: str, width: float = 860) -> 
     columns = max(source for source, _ in history.edges) + 1
     figure = blank(width, 128 * len(targets) + 24)
     grid = figure.add_gridspec(len(targets), columns)
-    top = float(weights.max()) * 1.06
+    low, high = float(weights.min()), float(weights.max())
+    room = 0.06 * (high - low) or 0.01
+    low = 0.0 if low < high / 2 else low - room  # after a short search all would lie in one narrow strip
     for row, (source, target) in enumerate(history.edges):
         axes = figure.add_subplot(grid[targets.index(target), source])
         dress(axes)
@@ -49,7 +51,7 @@ def alpha_trajectories(history: AlphaHistory, kind: str, width: float = 860) -> 
         )
         if chosen:
             axes.spines[:].set(visible=True, color=INK, linewidth=1.6)
-        axes.set(ylim=(0, top), xlim=(history.steps[0], max(history.steps[-1], history.steps[0] + 1)))
+        axes.set(ylim=(low, high + room), xlim=(history.steps[0], max(history.steps[-1], history.steps[0] + 1)))
         axes.tick_params(labelsize=8, labelleft=source == 0, labelbottom=target == targets[-1])
         axes.locator_params(nbins=4)
     figure.supxlabel("step", fontsize=10, color=INK)

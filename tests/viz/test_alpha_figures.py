@@ -53,6 +53,15 @@ def test_every_edge_has_a_chart_of_its_weights(space: str, kind: str, kept: int)
         alpha_trajectories(history, "other")
 
 
+def test_charts_of_a_short_search_show_what_little_moved_on_one_scale() -> None:
+    history = invented("micro", scale=0.02)
+    weights = softmax(history.alphas["cell"].astype(float), axis=2)
+    (low, high), *others = {axes.get_ylim() for axes in alpha_trajectories(history, "cell").axes[:-1]}
+    assert not others
+    assert low < weights.min() < weights.max() < high
+    assert high - low < 1.2 * np.ptp(weights)
+
+
 def test_stacked_curves_are_mean_and_range_of_what_was_measured() -> None:
     values = np.array([[1.0, 2, np.nan, 6], [3, 6, np.nan, np.nan]])
     figure = stacked_curves([0, 5, 10, 15], {"a": values, "b": [0.0, 1, 2, 3]}, levels={"b": (1.5, "chance")})
