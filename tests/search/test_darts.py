@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, cross_entropy
 
 from nascourse.data import Images
+from nascourse.networks.supernet import initial_alphas, supernet_seeded
 from nascourse.search.darts import (
     cross_product,
     first_order,
@@ -20,6 +21,8 @@ from nascourse.search.darts import (
     virtual_step,
     weight_step,
 )
+from nascourse.spaces.cell import CellSpace
+from nascourse.spaces.micro import MicroSpace
 
 from .darts_toys import SmoothSupernet, batch, some_alphas
 
@@ -174,6 +177,21 @@ def test_the_model_stays_bit_for_bit_as_it_was(
             assert torch.equal(parameter.grad, gradients[name])
     assert torch.equal(alphas["cell"], some_alphas()["cell"])
     assert alphas["cell"].grad is None
+
+
+@pytest.mark.parametrize("space", [MicroSpace(), CellSpace()])
+def test_the_real_supernets_stay_as_they_were_too(space: MicroSpace | CellSpace) -> None:
+    net = supernet_seeded(space, 0, channels=4, cells=(1,) if isinstance(space, MicroSpace) else 2, in_channels=1)
+    alphas = initial_alphas(net, torch.Generator().manual_seed(0))
+    optimizer = sgd(net)
+    halves = [(torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(s)), torch.arange(8)) for s in (1, 2)]
+    weight_step(net, alphas, halves[0], optimizer, clip=5.0)
+    before = copy.deepcopy((net.state_dict(), optimizer.state_dict()))
+    found = [first_order(net, alphas, halves[1])[1]]
+    found += [second_order(net, alphas, *halves, optimizer, scale=scale)[1] for scale in (0.01, None)]
+    close((net.state_dict(), optimizer.state_dict()), before, rtol=0, atol=0)
+    for gradient in found:
+        assert all(torch.isfinite(g).all() and (g.abs().max(1).values > 0).all() for g in gradient.values())
 
 
 # -- the step of the weights, and the score ---------------------------------------------------------------------------
