@@ -1,0 +1,234 @@
+"""Lesson 06: its cells agree with the package, its experiments with closed forms, and a search with real training that
+is killed goes on as if it had not been."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import numpy as np
+import pytest
+import torch
+
+from nascourse import evidence
+from nascourse.bootstrap import ROOT
+from nascourse.data import SearchData, load
+from nascourse.errors import CourseError
+from nascourse.evaluation.tabular import TabularBenchmark
+from nascourse.experiments import lesson_06
+from nascourse.experiments.lesson_05 import curves
+from nascourse.experiments.lesson_06 import POLICIES, REAL, RIVALS, TOO_FAST, full_run, history_of, real_evaluation
+from nascourse.lessons.budgets import BUDGETS
+from nascourse.search.controller import Sample, TableController
+from nascourse.search.loop import search
+from nascourse.search.policy_gradient import Learning, PolicyGradient
+from nascourse.search.reinforce import Reinforce, search_side_by_side, snapshots
+from nascourse.spaces.micro import MicroSpace
+from tests.evaluation.tables import packed
+
+SOURCE = ROOT / "notebooks" / "src" / "06_reinforcement.py"
+NAMES = ("06_policies", "06_entropy")
+CI = {key.removeprefix("full_"): int(n.ci) for key, n in BUDGETS["06"].items() if key.startswith("full_")}
+close = torch.testing.assert_close
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> TabularBenchmark:
+    """The cell of rank r has a regret of 3 (r - 1) of 20,000 images, and took 10 + r / 1000 seconds."""
+    path = tmp_path_factory.mktemp("table") / "table.npz"
+    path.write_bytes(packed())
+    return TabularBenchmark.load(path)
+
+
+@pytest.fixture
+def on_it(table: TabularBenchmark, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lesson_06, "_table", lambda: table)
+
+
+# -- on the table -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("on_it")
+@pytest.mark.parametrize("arm", [*RIVALS, *POLICIES])
+def test_a_row_is_what_the_table_says_of_its_search(arm: str, table: TabularBenchmark) -> None:
+    row = evidence.plain(lesson_06.policies(arm, 3, evaluations=70))
+    assert row == evidence.plain(lesson_06.policies(arm, 3, evaluations=70))
+    assert row["regret"] == pytest.approx(3 * (row["rank"] - 1) / 20_000, abs=1e-6)
+    history = search({**RIVALS, **POLICIES}[arm](MicroSpace()), table, 70, seed=3)
+    cells = [told.trial.arch for told in history]
+    assert row["cells"] == len(set(cells))
+    assert row["clock"] == pytest.approx(sum(10 + table.rank(cell) / 1000 for cell in set(cells)), abs=0.1)
+    recorded = evidence.Evidence("", "", (arm,), 1, {"evaluations": 70}, (), (evidence.Row(arm, 3, 0, row),))
+    np.testing.assert_allclose(curves(recorded, arm)[0], table.regrets(history), atol=1e-6)
+
+
+@pytest.mark.usefixtures("on_it")
+def test_too_fast_differs_in_nothing_but_its_steps_and_its_bonus() -> None:
+    settings = [make(MicroSpace()).describe() for make in TOO_FAST.values()]
+    careful = POLICIES["REINFORCE, LSTM"](MicroSpace()).describe()
+    assert settings[0] | {"entropy": 0.01} == settings[1]
+    assert settings[0] | {"entropy": careful["entropy"], "rate": settings[0]["rate"] / 10} == careful
+    rows = [evidence.plain(lesson_06.too_fast(arm, 0, evaluations=60)) for arm in TOO_FAST]
+    assert rows[0] != rows[1]
+
+
+@pytest.mark.parametrize("arm", POLICIES)
+def test_side_by_side_is_what_the_rows_record(arm: str, table: TabularBenchmark) -> None:
+    runs = search_side_by_side(POLICIES[arm](MicroSpace()), table, 60, range(2))
+    for seed, run in enumerate(runs):
+        alone = search(POLICIES[arm](MicroSpace()), table, 60, seed=seed)
+        assert evidence.plain(lesson_06.judged(table, run)) == evidence.plain(lesson_06.judged(table, alone))
+
+
+def recorded_names() -> list[str]:
+    def there(name: str) -> bool:
+        try:
+            return bool(evidence.load(name).rows)
+        except CourseError:
+            return False
+
+    return [name for name in NAMES if there(name)]
+
+
+@pytest.mark.parametrize("name", recorded_names())
+def test_every_row_is_there_and_a_slice_run_again_is_as_recorded(name: str) -> None:
+    recorded, design = evidence.load(name), evidence.find(name)
+    assert recorded.missing == 0
+    assert (recorded.budget, recorded.hypothesis) == (design.budget, design.hypothesis)
+    assert {row.values["table"] for row in recorded.rows} == {TabularBenchmark.load().digest[:12]}
+    assert evidence.differences(name, recorded.arms[-1], 0) == []
+
+
+# -- with real training -----------------------------------------------------------------------------------------------
+
+SEARCH = """
+import sys
+from nascourse.experiments.lesson_06 import REAL, real_evaluation
+from nascourse.search.loop import search
+from nascourse.spaces.micro import MicroSpace
+search(REAL["REINFORCE"](MicroSpace()), real_evaluation(64, 100, 1), 25, seed=1, journal=sys.argv[1])
+"""
+
+
+def test_killed_and_resumed_it_ends_with_the_same_policy(tmp_path: Path) -> None:
+    """SIGKILL in the middle of the second batch: journal, controller, optimizer and generator are the same."""
+    killed, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
+    process = subprocess.Popen([sys.executable, "-c", SEARCH, str(killed)], env=os.environ)
+    deadline = time.monotonic() + 120
+    while not killed.exists() or killed.read_bytes().count(b"\n") < 14:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert killed.read_bytes().count(b"\n") < 25
+    ends = []
+    for journal in (killed, whole):
+        learner = REAL["REINFORCE"](MicroSpace())
+        search(learner, real_evaluation(64, 100, 1), 25, seed=1, journal=journal)
+        assert isinstance(learner, Reinforce)
+        assert len(learner.updates) == 2
+        ends.append(learner.agent.state_dict())
+    assert killed.read_bytes() == whole.read_bytes()
+    close(ends[0], ends[1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("arm", REAL)
+def test_the_full_run_in_small(arm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASCOURSE_DATA", str(tmp_path))
+    budget = {**CI, "final_epochs": 1}
+    few = SearchData(load().train[:200], load().valid[:100])
+    monkeypatch.setattr(lesson_06, "load", lambda: few)
+    monkeypatch.setattr(lesson_06, "load_test", lambda: few.valid)
+    values = evidence.plain(full_run(arm, 2, **budget))
+    journal = tmp_path / "results" / f"06_full_run_{arm}_2.jsonl"
+    assert journal.read_bytes().count(b"\n") == 1 + CI["trials"]
+    assert values["valid"] == max(values["accuracies"]) == values["accuracies"][values["winner"]]
+    history = history_of(evidence.Row(arm, 2, 0, values))
+    assert [list(MicroSpace().encode(told.trial.arch)) for told in history] == values["cells"]
+    learner = REAL[arm](MicroSpace())
+    if isinstance(learner, Reinforce):
+        assert [taken.told for taken in snapshots(learner, history, seed=2)] == [0, 10]
+    assert evidence.plain(full_run(arm, 2, **budget)) == values  # lived through again, nothing trained but the winner
+
+
+def test_full_mode_runs_at_least_what_is_recorded() -> None:
+    full = {key.removeprefix("full_"): n.full for key, n in BUDGETS["06"].items() if key.startswith("full_")}
+    assert all(full[key] >= number for key, number in evidence.find("06_full_run").budget.items() if key in full)
+
+
+# -- the lesson's functions are the package's -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lesson(table: TabularBenchmark) -> dict[str, Any]:
+    """The names that the lesson's cells define, up to its first search."""
+    names: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TabularBenchmark, "load", lambda: table)
+        for cell in jupytext.read(SOURCE).cells:
+            if cell.cell_type == "markdown" and "## See it" in cell.source:
+                break
+            if cell.cell_type == "code":
+                exec(compile(cell.source, "cell", "exec"), names)
+    return names
+
+
+def test_its_rewards_are_in_the_order_of_its_cells(lesson: dict[str, Any], table: TabularBenchmark) -> None:
+    drawn = torch.tensor([[0, 1, 2, 3, 4, 0], [4, 4, 0, 0, 1, 1]])
+    rewards = lesson["R"][lesson["place"](drawn)]
+    expected = [table.evaluate(MicroSpace().decode(cell)).accuracy for cell in drawn.tolist()]
+    assert rewards.tolist() == pytest.approx(expected)
+    assert torch.equal(lesson["cells"][lesson["place"](drawn)], drawn)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.02])
+def test_its_step_is_the_packages(lesson: dict[str, Any], weight: float) -> None:
+    """Two updates from the same draws and rewards: the same table of logits, by the lesson's loop in pieces."""
+    agent = PolicyGradient(MicroSpace(), [0], Learning(rate=0.1, entropy=weight), TableController)
+    logits = torch.zeros(6, 5, dtype=torch.float64)
+    adam, b = torch.optim.Adam([logits], 0.1), None
+    for _ in range(2):
+        sample: Sample = agent.sample()
+        drawn = sample.decisions[0]
+        rewards = lesson["R"][lesson["place"](drawn)]
+        close(lesson["log_prob"](logits, drawn), sample.log_prob[0])
+        returns = rewards - weight * lesson["log_prob"](logits, drawn)
+        b = returns.mean() if b is None else b
+        logits.grad = -lesson["reinforce"](logits, drawn, returns - b)
+        adam.step()
+        b = 0.9 * b + 0.1 * returns.mean()
+        agent.update(sample, rewards[None])
+    (learned,) = agent.controller.parameters()
+    close(logits, learned[0].detach())
+    close(b, agent.baseline[0])
+
+
+def test_its_draws_are_those_of_its_policy(lesson: dict[str, Any]) -> None:
+    logits, n = lesson["logits"], 20_000
+    drawn = lesson["draw"](logits, n, torch.Generator().manual_seed(0))
+    often = torch.nn.functional.one_hot(drawn, 5).double().mean(0)
+    p = logits.softmax(1)
+    assert ((often - p).abs() < 5 * (p * (1 - p) / n).sqrt()).all()
+
+
+def test_its_variance_is_that_of_its_estimates(lesson: dict[str, Any]) -> None:
+    g = torch.Generator().manual_seed(3)
+    drawn = lesson["draw"](lesson["logits"], 4000, g)
+    for b in (0.0, lesson["mean"]):
+        advantage = lesson["R"][lesson["place"](drawn)] - b
+        each = torch.vmap(lambda d, a: lesson["reinforce"](lesson["logits"], d[None], a[None]))(drawn, advantage)
+        assert float(each.var(0).sum()) == pytest.approx(lesson["variance"](b), rel=0.15)
+
+
+def test_learning_climbs_with_the_right_sign_only(lesson: dict[str, Any]) -> None:
+    begin, *_, end = lesson["learn"](updates=40, seed=1)
+    *_, lost = lesson["learn"](updates=40, seed=1, sign=1)
+    assert lost[0] < begin[0] < end[0]
+    assert begin[1] == pytest.approx(6 * np.log(5))
