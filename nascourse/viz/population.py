@@ -38,7 +38,7 @@ def generation_scene(history: History[Any], generations: Sequence[Generation], s
         [
             ("alive", len(alive), partial(_disc, _ALIVE.color)),
             ("selected", len(parents), _selected),
-            ("born", len(generation.born), _star),
+            *_births(history, generation),
             ("dropped", len(generation.dropped), _cross),
         ],
         _facts(history, generation, alive),
@@ -71,8 +71,8 @@ def drift_scene(history: History[Any], generations: Sequence[Generation], step: 
         plane,
         [
             ("alive", len(alive[-1]), partial(_disc, _ALIVE.color)),
-            ("born now", len(generation.born), _star),
-            ("dropped now", len(generation.dropped), _cross),
+            *_births(history, generation),
+            ("dropped", len(generation.dropped), _cross),
             ("mean of the population", None, lambda x, y: [marker("D", x, y, 12, INK)]),
         ],
         _facts(history, generation, alive[-1]),
@@ -123,7 +123,7 @@ def _people(
         roles: list[tuple[bool, str, Draw]] = [
             (number in alive and number not in generation.born, "alive", partial(_disc, _ALIVE.color)),
             (number in parents, "selected", _selected),
-            (number in generation.born, "born", _star),
+            (number in generation.born, _birth(history, number), _star if _new(history, number) else _pale_star),
             (number in generation.dropped, "dropped", _cross),
         ]
         for holds, _, draw in roles:
@@ -143,6 +143,10 @@ def _selected(x: float, y: float) -> list[Item]:
 
 def _star(x: float, y: float) -> list[Item]:
     return [marker("*", x, y, 20, INK), marker("*", x, y, 12, MARK)]
+
+
+def _pale_star(x: float, y: float) -> list[Item]:
+    return [marker("*", x, y, 20, INK), marker("*", x, y, 12, CARD)]
 
 
 def _cross(x: float, y: float) -> list[Item]:
@@ -172,6 +176,26 @@ def _facts(history: History[Any], generation: Generation, alive: Sequence[int]) 
     return facts
 
 
+def _new(history: History[Any], number: int) -> bool:
+    """Whether it is a founder, or has something that no parent has."""
+    return not history[number].trial.parents or _mutated(history, number)
+
+
+def _birth(history: History[Any], number: int) -> str:
+    parents = history[number].trial.parents
+    how = [", crossed"] * (len(parents) == 2) + [", nothing new"] * (not _new(history, number))
+    return "born" + "".join(how)
+
+
+def _births(history: History[Any], generation: Generation) -> list[tuple[str, int | None, Draw]]:
+    """The legend's rows of who was born."""
+    new = sum(_new(history, number) for number in generation.born)
+    rows: list[tuple[str, int | None, Draw]] = [("born", new, _star)]
+    if others := len(generation.born) - new:
+        rows.append(("born, nothing new", others, _pale_star))
+    return rows
+
+
 def _mutated(history: History[Any], child: int) -> bool:
     trial = history[child].trial
     return bool(trial.parents) and "" in origins(trial.arch, [history[parent].trial.arch for parent in trial.parents])
@@ -187,7 +211,12 @@ def _told(history: History[Any], generation: Generation, alive: Sequence[int], s
         parents = " and ".join(map(str, history[child].trial.parents))
         start = f"Generation {step}: trial {child} is born of {parents}, {made}, {new}. "
     else:
-        start = f"Generation {step}: {len(generation.born)} are born of {len(_parents(history, generation))} parents. "
+        crossed = sum(len(history[child].trial.parents) == 2 for child in generation.born)
+        changed = sum(_mutated(history, child) for child in generation.born)
+        start = (
+            f"Generation {step}: {len(generation.born)} are born of {len(_parents(history, generation))} parents, "
+            f"{crossed} of them crossed, {changed} with something new. "
+        )
     dropped = generation.dropped
     if dropped:
         start += f"Dropped: {', '.join(map(str, dropped)) if len(dropped) <= 6 else f'{len(dropped)} trials'}. "

@@ -509,13 +509,12 @@ print(sum(told.trial.arch == cell for told, cell in zip(theirs, ours)), "of 120 
 # %% [markdown] lang="en"
 # ## See it
 #
-# An evolution to look at: 24 founders; then 20 generations of eight children each, born of tournaments of four. Half of
-# the children are crossed, all are mutated, and the oldest go.
+# An evolution to look at: 24 founders; then 20 generations of eight children each, whose parents win tournaments of
+# four. Half of the children are crossed, three of four are mutated, and the oldest go.
 
 # %%
-breeding = Evolution(
-    space, 24, 8, selection=Tournament(4), crossover=half_of_each, crossover_rate=0.5, update=DropOldest()
-)
+rates = {"crossover_rate": 0.5, "mutation_rate": 0.75}
+breeding = Evolution(space, 24, 8, selection=Tournament(4), crossover=half_of_each, **rates, update=DropOldest())
 history = search(breeding, exact, 184, seed=8)
 generations = breeding.generations
 
@@ -528,8 +527,9 @@ from nascourse.viz.explorers.generation import GenerationExplorer
 GenerationExplorer(history, generations, step=4)
 
 # %% [markdown] lang="en"
-# *Accuracy against the number of the trial, so that the oldest is on the left. Discs are alive, rings mark parents,
-# stars children with dashed lines to their parents, crosses those who were dropped: always at the left edge.*
+# *Accuracy against the number of the trial, so that the oldest is on the left. Discs are alive, rings mark who was
+# selected. Stars were born, with a dashed line to each parent: two lines for a crossing. Filled stars have something
+# new, by mutation; pale ones have not. Crosses were dropped, always at the left edge.*
 #
 # **Parent and child.** What is new carries a halo and a star; the table says whose edge is whose.
 
@@ -568,8 +568,7 @@ DriftExplorer(history, generations, step=20)
 #
 # 1. Step through the generations of the first explorer and watch the best one alive. Its accuracy can *fall*. When, and
 #    why does it not with `DropWorst`?
-# 2. Find a child without anything new in it, although every child is mutated. (What can a mutation change that is then
-#    found in the other parent?)
+# 2. Find a child of two parents that is equal to one of them. How can that be? (Compare the parents, edge by edge.)
 # 3. Set the family tree to the deepest. How many founders does the winner descend from? And the other cells of the last
 #    generation?
 

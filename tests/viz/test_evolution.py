@@ -25,6 +25,7 @@ from nascourse.viz.explorers.generation import (
 )
 from nascourse.viz.family import ancestors, family_depth, family_tree_scene
 from nascourse.viz.kinship import genes, kinship_scene, origins
+from nascourse.viz.palette import MARK
 from nascourse.viz.population import drift_scene, generation_scene
 from nascourse.viz.scene import Circle, Group, Line, Polygon, Text, flat
 from tests.viz.test_dag import extent, groups
@@ -88,6 +89,23 @@ def test_everyone_of_a_generation_is_marked_by_shape_for_what_happened_to_them(e
         assert shapes(group) == (number in parents, number in alive and not born, 2 * born + 2 * dropped)
         for word, holds in (("born", born), ("dropped", dropped), ("selected", number in parents)):
             assert (word in group.title) == holds
+
+
+@pytest.mark.parametrize("draw", [generation_scene, drift_scene])
+def test_who_was_crossed_and_who_has_nothing_new_is_told_and_seen(evolved, draw) -> None:
+    history, generations = evolved
+    kinds = set()
+    for step in range(1, 9):
+        drawn = groups(draw(history, generations, step), "trial-")
+        for child in generations[step].born:
+            trial, group = history[child].trial, drawn[f"trial-{child}"]
+            theirs = [history[parent].trial.arch.ops for parent in trial.parents]
+            new = any(op not in edge for op, *edge in zip(trial.arch.ops, *theirs, strict=True))
+            crossed = len(trial.parents) == 2
+            assert ("crossed" in group.title, "nothing new" in group.title) == (crossed, not new)
+            assert any(isinstance(item, Polygon) and item.fill == MARK for item in group.items) == new
+            kinds.add((crossed, new))
+    assert len(kinds) == 4  # all cases occurred
 
 
 def test_a_single_birth_is_told_in_words(aged) -> None:
