@@ -1,5 +1,5 @@
 """Lesson 08: derive a whole cell, a virtual step that leaves no trace, what second order costs, partial channels, when
-to stop."""
+to stop, what a published number took."""
 
 from __future__ import annotations
 
@@ -380,3 +380,21 @@ def epoch_to_keep(eigenvalues: Sequence[float], window: int) -> int:
     """The epoch (from 0) whose cell early stopping keeps: Zela et al. 2020, section 4.3, with the mean of the last
     ``window`` values as the smoothed one."""
     return _stop(eigenvalues, window, _trailing)
+
+
+# -- 08.6 --------------------------------------------------------------------------------------------------------------
+
+question(
+    "08.6",
+    title="The whole bill",
+    answer=6.5,
+    wrong={
+        4: "That is the column of the table: the four searches. Choosing among their cells and evaluating the chosen "
+        "one come on top.",
+        5: "Four searches and the choice among them. The chosen cell was then trained for 600 epochs as well.",
+        5.5: "Four searches and the evaluation. In between, the four cells were trained for a while to choose one.",
+    },
+    why="4 for the four searches, 1 for choosing among their cells, 1.5 for training the chosen one. The table has the "
+    "first of them only, and the random search beside it was the best of 24.",
+    hints=("What was done with the four cells before one of them was evaluated?",),
+)
