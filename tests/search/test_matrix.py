@@ -8,11 +8,13 @@ import pkgutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 import nascourse.search
+import nascourse.spaces
 from nascourse.errors import CourseError
 from nascourse.search.base import Strategy
 from nascourse.search.evolution import Evolution, classical_ga, mu_plus_lambda, regularized_evolution
@@ -63,16 +65,23 @@ def make(strategy: str, space: str) -> Strategy[Any]:
     return STRATEGIES[strategy](SPACES[space])
 
 
-def test_no_strategy_is_left_out() -> None:
-    for module in pkgutil.iter_modules(nascourse.search.__path__, "nascourse.search."):
+def test_no_strategy_and_no_space_is_left_out() -> None:
+    strategies = _known(Strategy, nascourse.search)
+    assert strategies == {RandomSearch, LocalSearch, Evolution, Reinforce}
+    assert {type(make(strategy, "micro")) for strategy in STRATEGIES} == strategies
+    assert {type(space) for space in SPACES.values()} - {Chains} == _known(SearchSpace, nascourse.spaces)
+
+
+def _known(kind: type, package: ModuleType) -> set[type]:
+    """The subclasses that the modules of a package define."""
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
-    known = {one for one in _below(Strategy) if one.__module__.startswith("nascourse.")}
-    assert known == {RandomSearch, LocalSearch, Evolution, Reinforce}
-    assert {type(make(strategy, "micro")) for strategy in STRATEGIES} == known
+    return {one for one in _below(kind) if one.__module__.startswith(f"{package.__name__}.")}
 
 
 def _below(kind: type) -> set[type]:
-    return {one for child in kind.__subclasses__() for one in {child} | _below(child)}
+    children: list[type] = kind.__subclasses__()
+    return {one for child in children for one in {child} | _below(child)}
 
 
 @windows
