@@ -69,28 +69,31 @@ def _micro(channels: int, cells: int, **settings: Any) -> DartsConfig:
     return DartsConfig(net, **{"order": "first", "augment": False, **settings})
 
 
+def _small(channels: int, cells: int, **settings: Any) -> DartsConfig:
+    """On genotypes; fewer steps than the paper's, so larger ones of α."""
+    net = {"channels": channels, "cells": cells}
+    return DartsConfig(net, **{"order": "first", "batch_size": 32, "augment": False, **settings})
+
+
 PRESETS: dict[str, dict[str, Preset]] = {
     "cell": {
         "paper": Preset(DartsConfig(record_every=10)),
         "gpu_hour": Preset(DartsConfig(order="first", epochs=25, record_every=10)),
-        "cpu_hour": Preset(
-            DartsConfig({"channels": 8, "cells": 5}, "first", epochs=15, batch_size=32, augment=False), 8000, 2
-        ),
-        "lesson": Preset(
-            DartsConfig({"channels": 4, "cells": 3}, "first", epochs=5, batch_size=32, augment=False), 1000, 2
-        ),
-        "ci": Preset(DartsConfig({"channels": 4, "cells": 3}, "first", epochs=2, batch_size=16), 64, 2),
+        "cpu_hour": Preset(_small(8, 5, epochs=20, alpha_lr=1e-3, record_every=5), shrink=2),
+        "lesson": Preset(_small(4, 3, epochs=5, alpha_lr=3e-3), 1000, 2),
+        "ci": Preset(_small(4, 3, epochs=2, batch_size=16), 64, 2),
     },
     "micro": {
         "paper": Preset(_micro(8, 3, order="second"), 8000, 2),
         "gpu_hour": Preset(_micro(8, 3), 8000, 2),
         "cpu_hour": Preset(_micro(8, 3), 8000, 2),
-        "lesson": Preset(_micro(8, 3, epochs=8), 8000, 2),
+        "lesson": Preset(_micro(8, 3, epochs=8, alpha_lr=3e-3), 8000, 2),
         "ci": Preset(_micro(4, 1, epochs=2, batch_size=32), 256, 2),
     },
 }
-"""space -> name -> preset. ``paper`` is the paper's on genotypes; on micro cells its schedule, with the benchmark's
-networks and images. ``gpu_hour`` and ``cpu_hour`` take about so long, or less."""
+"""space -> name -> preset. On genotypes ``paper`` is the paper's, ``gpu_hour`` its first order with half of the epochs,
+``cpu_hour`` about an hour on two cores; on micro cells they are the paper's schedule on the benchmark's networks and
+images, minutes of a CPU."""
 
 
 def search_images(

@@ -43,7 +43,7 @@ def derive(choices: Choices, alphas: Mapping[str, Tensor]) -> Genotype | MicroCe
             raise bad_input(f"α of shape {found}", f"shape (edges, operations) = {expected}", "pass α of this supernet")
     if choices.kinds == ("cell",):
         return MicroCell(tuple(choices.ops[o] for o in argmax_operations(alphas["cell"])))
-    return Genotype(_cell(choices, alphas["normal"]), _cell(choices, alphas["reduce"]))
+    return Genotype(_cell(choices, alphas["normal"].detach()), _cell(choices, alphas["reduce"].detach()))
 
 
 def _cell(choices: Choices, alphas: Tensor) -> Cell:
