@@ -68,14 +68,21 @@ def second_order(
     """L_val(w', α) and ∇_α L_val(w', α) − ξ ∂²_{αw} L_train(w, α) · ∇_{w'} L_val(w', α) (equation 7), where w' is the
     `virtual_step`. ξ is the weights' learning rate unless ``xi`` says otherwise; ``scale``: see `cross_product`."""
     xi = optimizer.param_groups[0]["lr"] if xi is None else xi
+    loss, direct, towards = look_ahead(net, alphas, train, valid, optimizer, xi)
+    product = cross_product(net, alphas, train, towards, scale)
+    return loss, {kind: d - xi * product[kind] for kind, d in direct.items()}
+
+
+def look_ahead(
+    net: nn.Module, alphas: Alphas, train: Batch, valid: Batch, optimizer: torch.optim.SGD, xi: float
+) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+    """L_val(w', α) at the `virtual_step` w', its gradient by α with w' held fixed, and its gradient by w'."""
     stepped = {n: p.requires_grad_() for n, p in virtual_step(net, alphas, train, optimizer, xi).items()}
     leaves = _leaves(alphas)
     loss = supernet_loss(net, leaves, valid, stepped)
-    wanted = [*leaves.values(), *stepped.values()]
-    gradients = torch.autograd.grad(loss, wanted, materialize_grads=True)
-    direct, towards = gradients[: len(leaves)], dict(zip(stepped, gradients[len(leaves) :], strict=True))
-    product = cross_product(net, alphas, train, towards, scale)
-    return loss.detach(), {kind: d - xi * product[kind] for kind, d in zip(leaves, direct, strict=True)}
+    gradients = torch.autograd.grad(loss, [*leaves.values(), *stepped.values()], materialize_grads=True)
+    direct = dict(zip(leaves, gradients[: len(leaves)], strict=True))
+    return loss.detach(), direct, dict(zip(stepped, gradients[len(leaves) :], strict=True))
 
 
 def virtual_step(
@@ -83,10 +90,9 @@ def virtual_step(
 ) -> dict[str, Tensor]:
     """w' = w − ξ (momentum · buffer + ∇_w L_train + weight_decay · w): the step that ``optimizer`` would take with
     learning rate ξ, before clipping, as new tensors."""
-    own = _detached(net)
-    weights = {name: p.requires_grad_() for name, p in own.items()}
-    loss = supernet_loss(net, {kind: a.detach() for kind, a in alphas.items()}, train, weights)
-    gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+    own = {name: p.requires_grad_() for name, p in _detached(net).items()}
+    loss = supernet_loss(net, {kind: a.detach() for kind, a in alphas.items()}, train, own)
+    gradients = torch.autograd.grad(loss, list(own.values()), allow_unused=True)
     group = optimizer.param_groups[0]
     stepped = {}
     for (name, p), gradient in zip(net.named_parameters(), gradients, strict=True):
@@ -107,20 +113,22 @@ def cross_product(
     """∂²_{αw} L_train(w, α) · vector: by central differences with ε = scale / ‖vector‖ (equation 8), or by autograd's
     double backward where ``scale`` is None. vector: a tensor for each parameter."""
     leaves, own = _leaves(alphas), _detached(net)
-    names = list(own)
+    names, towards = list(own), [vector[name] for name in own]
     if scale is None:
-        weights = {name: p.requires_grad_() for name, p in own.items()}
-        loss = supernet_loss(net, leaves, train, weights)
-        slopes = torch.autograd.grad(loss, list(weights.values()), create_graph=True, materialize_grads=True)
-        towards = sum((slope * vector[name]).sum() for name, slope in zip(names, slopes, strict=True))
-        found: Sequence[Tensor] = torch.autograd.grad(towards, list(leaves.values()), materialize_grads=True)  # type: ignore[arg-type]
+        weights = [p.requires_grad_() for p in own.values()]
+        loss = supernet_loss(net, leaves, train, own)
+        slopes = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
+        along = torch.stack([(slope * v).sum() for slope, v in zip(slopes, towards, strict=True)]).sum()
+        found: Sequence[Tensor] = torch.autograd.grad(along, list(leaves.values()), materialize_grads=True)
     else:
 
         def gradient(weights: Sequence[Tensor]) -> Sequence[Tensor]:
             loss = supernet_loss(net, leaves, train, dict(zip(names, weights, strict=True)))
             return torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
 
-        found = hessian_vector_product(gradient, list(own.values()), [vector[name] for name in names], scale)
+        # the two weights differ by less than a GPU's shortened float32 can tell
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            found = hessian_vector_product(gradient, list(own.values()), towards, scale)
     return dict(zip(leaves, found, strict=True))
 
 
