@@ -43,7 +43,7 @@ BUDGETS: dict[str, dict[str, Numbers]] = {
         "full_trials": Numbers(ci=3, lesson=2000, full=2000),  # of the full run, from here on
         "full_images": Numbers(ci=50, lesson=8000, full=8000),
         "full_valid": Numbers(ci=50, lesson=4000, full=4000),
-        "full_shrink": Numbers(ci=2, lesson=1, full=1),  # how many times smaller the images are
+        "full_side": Numbers(ci=14, lesson=28, full=28),  # of the square images
         "full_epochs": Numbers(ci=1, lesson=10, full=10),
         "full_channels": Numbers(ci=2, lesson=16, full=16),
         "full_cells": Numbers(ci=3, lesson=8, full=8),

@@ -789,8 +789,8 @@ for name in ("normal", "reduce"):
 
 # %%
 def full_run(executor=None, window=4, journal="runs/05_full_run.jsonl"):
-    names = ("trials", "images", "valid", "shrink", "epochs", "channels", "cells", "population", "sample")
-    numbers = {name: getattr(budget, f"full_{name}") for name in names}
+    names = ("trials", "images", "valid", "epochs", "channels", "cells", "population", "sample")
+    numbers = {name: getattr(budget, f"full_{name}") for name in names} | {"shrink": 28 // budget.full_side}
     workers = {"executor": executor, "window": window, "device": device}
     return real_search("evolution", 0, **numbers, **workers, journal=journal, progress=True)
 
