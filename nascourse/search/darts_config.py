@@ -24,7 +24,8 @@ class DartsConfig:
 
     net: keywords of the supernet (channels, cells, partial, ...); w_...: SGD of the weights, its learning rate falling
     by a cosine, a step an epoch, its gradients clipped; alpha_...: Adam of α; alpha_from: epochs before α moves;
-    augment: random crops and flips; record_every: steps between two records of α.
+    augment: random crops and flips; record_every: steps between two records of α, which is recorded after each epoch
+    besides.
     """
 
     net: Mapping[str, Any] = field(default_factory=lambda: {"channels": 16, "cells": 8})

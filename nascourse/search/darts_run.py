@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .. import checkpoint, provenance
+from ..atomic import not_written
 from ..data import SearchData
 from ..errors import bad_input
 from ..networks.supernet import initial_alphas, supernet_seeded
@@ -149,7 +150,10 @@ class DartsSearch:
         """
         path = None if folder is None else Path(folder) / CHECKPOINT
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise not_written(path.parent, error) from error
             if (self.step == 0 or self._torn) and path.exists():
                 self._restore(checkpoint.load(path, self.describe()))
         if self._torn:
@@ -198,7 +202,7 @@ class DartsSearch:
         loss, norm = weight_step(self.net, self.alphas, train, self.w_optimizer, self.config.w_clip)
         self._finite("training", float(loss), float(norm))
         self.step += 1
-        if self.step % self.config.record_every == 0 or self.step == self.total_steps:
+        if 0 in (self.step % self.config.record_every, self.step % self.steps_per_epoch):
             self._record(float(loss), valid_loss)
 
     def _alpha_step(self, train: tuple[Tensor, Tensor]) -> float:

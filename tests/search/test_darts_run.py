@@ -145,6 +145,12 @@ def test_the_global_generators_play_no_part(whole: AlphaHistory) -> None:
     assert np.abs(search(seed=1).alphas["cell"].detach().numpy() - whole.alphas["cell"][0]).max() > 0
 
 
+def test_fewer_records_are_a_part_of_all_of_them(whole: AlphaHistory) -> None:
+    history = search(replace(CONFIG, record_every=3)).run()
+    assert history.steps.tolist() == [0, 3, 4, 6, 8]
+    np.testing.assert_array_equal(history.alphas["cell"], whole.alphas["cell"][history.steps])
+
+
 # -- hooks ------------------------------------------------------------------------------------------------------------
 
 
@@ -317,6 +323,12 @@ def begun(tmp_path: Path) -> Path:
 )
 def test_a_checkpoint_of_another_search_is_refused(begun: Path, changed: dict, setting: str) -> None:  # type: ignore[type-arg]
     assert setting in refused(search(**changed), begun)
+
+
+def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CourseError, match="file"):
+        search().run(tmp_path / "file")
 
 
 def test_a_truncated_checkpoint_is_refused(begun: Path) -> None:
