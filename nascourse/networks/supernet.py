@@ -23,7 +23,7 @@ from ..spaces.cell import INPUTS, CellSpace
 from ..spaces.micro import MICRO_EDGES, MICRO_OPS, MicroSpace
 from .cells import reduction_places, stems
 from .fixed import ResidualReduction
-from .mixed import Edges, MixedCell
+from .mixed import Active, Edges, MixedCell
 from .ops import FactorizedReduce, relu_conv_bn
 
 
@@ -61,7 +61,7 @@ class Supernet(nn.Module):
         computed = {kind: everything if active is None else active[kind].tolist() for kind in self.kinds}
         return self._logits(x.contiguous(memory_format=torch.channels_last), weights, computed)
 
-    def _logits(self, x: Tensor, weights: Mapping[str, Tensor], active: Mapping[str, list[list[bool]]]) -> Tensor:
+    def _logits(self, x: Tensor, weights: Mapping[str, Tensor], active: Mapping[str, Active]) -> Tensor:
         raise NotImplementedError
 
 
@@ -78,7 +78,7 @@ class _PreparedCell(nn.Module):
         self.preprocess = nn.ModuleList((before, relu_conv_bn(c_last, channels, 1, affine=False)))
         self.mixed = mixed
 
-    def forward(self, before: Tensor, last: Tensor, weights: Tensor, active: Sequence[Sequence[bool]]) -> Tensor:
+    def forward(self, before: Tensor, last: Tensor, weights: Tensor, active: Active) -> Tensor:
         inputs = [self.preprocess[0](before), self.preprocess[1](last)]
         return torch.cat(self.mixed(inputs, weights, active)[INPUTS:], dim=1)
 
@@ -117,7 +117,7 @@ class CellSupernet(Supernet):
         self.cells = nn.ModuleList(modules)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c_last, classes))
 
-    def _logits(self, x: Tensor, weights: Mapping[str, Tensor], active: Mapping[str, list[list[bool]]]) -> Tensor:
+    def _logits(self, x: Tensor, weights: Mapping[str, Tensor], active: Mapping[str, Active]) -> Tensor:
         before = self.stems[0](x)
         last = self.stems[1](before)
         for place, cell in enumerate(self.cells):
@@ -159,7 +159,7 @@ class MicroSupernet(Supernet):
             nn.BatchNorm2d(channels), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)
         )
 
-    def _logits(self, x: Tensor, weights: Mapping[str, Tensor], active: Mapping[str, list[list[bool]]]) -> Tensor:
+    def _logits(self, x: Tensor, weights: Mapping[str, Tensor], active: Mapping[str, Active]) -> Tensor:
         x = self.stem(x)
         for cell in self.cells:
             x = cell([x], weights["cell"], active["cell"])[-1] if isinstance(cell, MixedCell) else cell(x)
