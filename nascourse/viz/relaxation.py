@@ -60,8 +60,8 @@ def darts_panels(start: ArrayLike, learned: ArrayLike, unknown: str = "?") -> Sc
     kept = MicroCell(tuple(MICRO_OPS[o] for o in after.argmax(1)))
     panels = [
         ("a · operations unknown", [DagEdge(str(i), str(j), label=unknown) for i, j in MICRO_EDGES]),
-        ("b · a mixture of all on every edge", _mixtures(MICRO_EDGES, before, MICRO_OPS)),
-        ("c · weights learned", _mixtures(MICRO_EDGES, after, MICRO_OPS)),
+        ("b · a mixture of all on every edge", _mixtures(MICRO_EDGES, before, MICRO_OPS, 0, 9)),
+        ("c · weights learned", _mixtures(MICRO_EDGES, after, MICRO_OPS, 0, 9)),
     ]
     scenes = [dag_scene(_MICRO_NODES, edges, title, title) for title, edges in panels]
     scenes.append(micro_cell_scene(kept, title="d · the strongest kept"))
@@ -74,10 +74,17 @@ def darts_panels(start: ArrayLike, learned: ArrayLike, unknown: str = "?") -> Sc
     return above(*scenes, _line_key(), alt=alt)
 
 
-def _mixtures(pairs: Sequence[tuple[int, int]], weights: NDArray[np.float64], ops: Sequence[str]) -> list[DagEdge]:
-    """For each pair a bundle of lines, as thick as their weights. weights: (pairs, operations)."""
+def _mixtures(
+    pairs: Sequence[tuple[int, int]],
+    weights: NDArray[np.float64],
+    ops: Sequence[str],
+    least: float = 0.8,
+    slope: float = 4.5,
+) -> list[DagEdge]:
+    """For each pair a bundle of lines, as thick as their weights: from ``least`` pixels for 0, ``slope`` more for 1.
+    weights: (pairs, operations)."""
     return [
-        DagEdge(str(i), str(j), op, "", width=0.8 + 4.5 * float(weight))
+        DagEdge(str(i), str(j), op, "", width=least + slope * float(weight))
         for (i, j), row in zip(pairs, weights, strict=True)
         for op, weight in zip(ops, row, strict=True)
     ]
