@@ -149,7 +149,7 @@ def test_the_four_panels_go_from_unknown_to_the_strongest() -> None:
     told = ", ".join(f"{i}→{j} {OPERATIONS[op].label}" for (i, j), op in zip(MICRO_EDGES, kept, strict=True))
     assert told in scene.alt
     bundled = [i.line for i in flat(scene.items) if isinstance(i, Line) and not i.arrow and i.curved]
-    uniform, (low, high) = 0.8 + 4.5 / 5, 0.8 + 4.5 * softmax([0, 2.0, 0, 0, 0])[:2]
+    uniform, (low, high) = 9 / 5, 9 * softmax([0, 2.0, 0, 0, 0])[:2]
     counts = [sum(abs(width - expected) < 1e-6 for width in bundled) for expected in (uniform, low, high)]
     assert counts == [30, 24, 6]
     assert texts_fit(scene)
