@@ -157,7 +157,7 @@ def strip_plot(
             linewidths=0,
         )
         low, high = _interval(values)
-        axes.plot([low, high], [y - 0.18] * 2, color=INK, linewidth=2.2, solid_capstyle="butt")
+        axes.plot([low, high], [y - 0.18] * 2, color=INK, linewidth=2.2, linestyle="-", solid_capstyle="butt")
         axes.scatter([values.mean()], [y - 0.18], s=40, marker="D", color=INK, edgecolors=CARD, zorder=3)
         digits = f"{values.mean():.4f}"
         axes.annotate(digits, (1, y), (6, 0), ("axes fraction", "data"), "offset points", va="center", fontsize=9)
