@@ -1,7 +1,8 @@
 """Lesson 08: is DARTS' second order second order, when does a search collapse, and what cures it.
 
 The searches run on micro cells, with the networks and the training images of the tabular benchmark: what they derive at
-any moment can be looked up. The rows hold cells, not accuracies; `truth` looks them up when they are read.
+any moment can be looked up. The rows hold cells, not accuracies; `truth` looks them up when they are read. α learn at
+0.005, so that in 1,240 steps they can go as far as in the paper's 19,500 steps at 0.0003.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def micro_config(epochs: int, alpha_lr: float, partial: int = 1) -> DartsConfig:
     "of the cell that first-order DARTS derives at the end.",
     arms=("DARTS", "partial channels", "α regularization", "random search"),
     seeds=6,
-    budget={"epochs": 30, "alpha_lr": 0.003, "curvature_images": 64, "tune_steps": 20, "draws": 40},
+    budget={"epochs": 20, "alpha_lr": 0.005, "curvature_images": 64, "tune_steps": 20, "draws": 40},
     effect=lambda evidence: final_difference(evidence, "random search", "DARTS, at the end"),
     smallest=0.01,
     slice=(("random search", 0),),
