@@ -613,9 +613,10 @@ show(
 # %% [markdown] lang="en"
 # ## Run it
 #
-# Seven strategies, 300 evaluations each. All evolutions have a population of 50 (the (μ + λ) one 20), and none was
-# tuned. What is measured is the **regret** of the cell that a search would hand over, the one that looked best: how
-# many points its mean accuracy lies below that of the best cell of all. One seed, live:
+# Seven strategies, 300 evaluations each. *aging* is regularized evolution, *drop worst* the same with the other update.
+# All evolutions have a population of 50 (the (μ + λ) one 20), and none was tuned. What is measured is the **regret** of
+# the cell that a search would hand over, the one that looked best: how many points its mean accuracy lies below that of
+# the best cell of all. One seed, live:
 
 # %%
 from nascourse.experiments.lesson_05 import ARMS
@@ -778,9 +779,9 @@ for name in ("normal", "reduce"):
 # ## Full run
 #
 # The setting of the paper is a population of 100, samples of 25 and 20,000 models. With `NASCOURSE_MODE=full` the cell
-# below runs a tenth of that number, each model eight cells of 16 channels for ten epochs, on a GPU if there is one. We
-# have not timed it; count on a day or more. It keeps a journal: stop it whenever you like, run the cell again, and it
-# goes on where it stopped and ends like a search that was never stopped.
+# below runs a tenth of that number, each model eight cells of 16 channels for ten epochs, on a GPU if there is one. (How
+# long that takes was not measured.) It keeps a journal: stop it whenever you like, run the cell again, and it goes on
+# where it stopped, and ends like a search that was never stopped.
 #
 # On a cluster, pass an executor: `full_run(dask_executor(client))`, with a Dask client as in the
 # [README](../README.md#on-a-cluster); `local_cluster(2)` makes a small one on this machine. `window` is how many trials
@@ -802,23 +803,22 @@ def full_run(executor=None, window=4, journal="runs/05_full_run.jsonl"):
 # %%
 stored = recorded("05_full_run")
 if budget.mode != "lesson":
-    print(
-        f"best accuracy {full_run(journal='runs/05_full_run.jsonl' if budget.mode == 'full' else None).best_so_far[-1]:.3f}"
-    )
+    bred = full_run(journal="runs/05_full_run.jsonl" if budget.mode == "full" else None)
+    print(f"best accuracy {bred.best.result.accuracy:.3f} of {len(bred)} trainings")
 elif stored is None:
     print("Not recorded yet: nascourse evidence run 05_full_run --workers 2")
 else:
-    for sitting in stored.sittings:
-        print(f"{sitting['date']}, {sitting['hardware']['cpu']}: {sitting['command']}")
-    for arm in stored.arms:
+    origin = "{0[date]}, {0[hardware][cpu]}: {0[command]}"
+    print(*dict.fromkeys(origin.format(sitting) for sitting in stored.sittings), sep="\n")
+    for arm in dict.fromkeys(row.arm for row in stored.rows):
         tests, hours = stored.values(arm, "test"), sum(row.seconds for row in stored.of(arm)) / 3600
         print(f"{arm:10} test accuracy of the winners: {np.round(tests, 4).tolist()}, {hours:.1f} hours")
     print(fill(str(evidence.verdict("05_full_run")), 95))
 
 # %%
 if stored is not None:
-    for arm in stored.arms:
-        best = np.maximum.accumulate(stored.values(arm, "accuracies"), axis=1).mean(axis=0)
+    for arm in dict.fromkeys(row.arm for row in stored.rows):
+        best = np.fmax.accumulate(stored.values(arm, "accuracies"), axis=1).mean(axis=0)
         print(f"{arm:10}", *(f"best of {n}: {best[n - 1]:.4f}  " for n in (20, 40, 60, 80, 100)))
 
 # %% [markdown] lang="en"
@@ -913,7 +913,7 @@ for constant in (-0.70, 0.0, 10.0):
 
 # %% [markdown] lang="en"
 # Subtract 0.70 and one individual is all but gone; add 10 and nobody is preferred. Rank and tournament give the same in
-# all three cases. That is why nearly every later algorithm uses them.
+# all three cases. That is a reason to prefer them.
 
 # %% [markdown] lang="en"
 # ## Exercises

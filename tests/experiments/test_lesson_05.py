@@ -10,20 +10,25 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jupytext
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 from nascourse import evidence
+from nascourse.bootstrap import ROOT
 from nascourse.data import checksums
 from nascourse.errors import CourseError
 from nascourse.evaluation.tabular import TABLE, TabularBenchmark
 from nascourse.experiments import lesson_05
 from nascourse.experiments.lesson_05 import ARMS, curves, full_run, history_of, journal_path, on_the_table, real_search
-from nascourse.search.evolution import Evolution
+from nascourse.search.evolution import Evolution, regularized_evolution
 from nascourse.search.local import LocalSearch
-from nascourse.search.loop import search
+from nascourse.search.loop import search, strategy_rng
+from nascourse.search.selection import FitnessProportional, LinearRank, Tournament
+from nascourse.spaces.base import Result
 from nascourse.spaces.cell import CellSpace, Genotype
-from nascourse.spaces.micro import MicroSpace
+from nascourse.spaces.micro import MICRO_OPS, MicroCell, MicroSpace
 
 from ..evaluation.tables import ROWS, one_line, packed
 
@@ -139,6 +144,68 @@ def test_a_slice_run_again_is_as_recorded() -> None:
         if lesson_05.recorded(name) is not None:
             for arm, seed in evidence.find(name).slice:
                 assert evidence.differences(name, arm, seed) == []
+
+
+# -- the lesson's own functions ---------------------------------------------------------------------------------------
+
+SOURCE = ROOT / "notebooks" / "src" / "05_evolution.py"
+DEFINED = ("spin", "tournament", "rank", "all_children", "change_one", "replaced", "switch", "resize", "by_hand")
+
+
+@pytest.fixture(scope="module")
+def lesson() -> dict[str, Any]:
+    """The cells of the lesson that define functions of its own, run by themselves."""
+    names: dict[str, Any] = {"np": np, "space": MicroSpace(), "MicroCell": MicroCell, "MICRO_OPS": MICRO_OPS}
+    for cell in jupytext.read(SOURCE).cells:
+        if cell.cell_type == "code" and any(f"def {name}(" in cell.source for name in DEFINED):
+            exec(cell.source, names)
+    assert set(DEFINED) <= set(names)
+    return names
+
+
+def test_the_lessons_selections_draw_by_the_packages_chances(lesson: dict[str, Any]) -> None:
+    fitness = np.array([0.2, 0.9, 0.5, 0.5, 0.7])  # with a tie
+    for draw, selection in (
+        (lambda rng: lesson["spin"](fitness, rng), FitnessProportional()),
+        (lambda rng: lesson["rank"](fitness, 1.6, rng), LinearRank(1.6)),
+        (lambda rng: lesson["tournament"](fitness, 4, 0.6, rng), Tournament(4, 0.6)),
+    ):
+        rng = np.random.default_rng(11)
+        seen = np.bincount([draw(rng) for _ in range(8000)], minlength=5)
+        assert chisquare(seen, 8000 * selection.chances(fitness)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("size", "sample"), [(5, 2), (20, 20), (10, 1)])
+def test_the_lessons_loop_is_regularized_evolution(lesson: dict[str, Any], size: int, sample: int) -> None:
+    def many_ties(cell: MicroCell) -> float:
+        return float(cell.ops.count("nor_conv_3x3"))
+
+    theirs = search(
+        regularized_evolution(MicroSpace(), size, sample), lambda t: Result(many_ties(t.arch)), 150, seed=size
+    )
+    ours = lesson["by_hand"](many_ties, size, sample, 150, strategy_rng(size))
+    assert ours == [told.trial.arch for told in theirs]
+
+
+def test_the_lessons_mutations_change_what_their_names_say(lesson: dict[str, Any]) -> None:
+    space, rng = MicroSpace(), np.random.default_rng(12)
+    for cell in (space.sample(rng) for _ in range(300)):
+        for name in ("switch", "resize"):
+            mutant = lesson[name](space, cell, rng)
+            changes = [{old, new} for old, new in zip(cell.ops, mutant.ops, strict=True) if old != new]
+            if name == "switch":
+                assert len(changes) == 1
+                assert "none" in changes[0]
+            elif {"nor_conv_1x1", "nor_conv_3x3"} & set(cell.ops):
+                assert changes == [{"nor_conv_1x1", "nor_conv_3x3"}]
+            else:
+                assert mutant == cell
+
+
+def test_the_lessons_children_are_what_crossover_can_make(lesson: dict[str, Any]) -> None:
+    space, rng = MicroSpace(), np.random.default_rng(13)
+    a, b = space.sample(rng), space.sample(rng)
+    assert {space.crossover(a, b, rng) for _ in range(1000)} == set(lesson["all_children"](a, b))
 
 
 # -- with real training -----------------------------------------------------------------------------------------------
