@@ -535,23 +535,28 @@ GenerationExplorer(history, generations, step=4)
 
 # %%
 from nascourse.viz.explorers.generation import KinshipExplorer
+from nascourse.viz.kinship import origins
 
-crossed = [told.trial.number for told in history if len(told.trial.parents) == 2]
-KinshipExplorer(history, child=crossed[3])
+both = [told.trial for told in history if len(told.trial.parents) == 2]
+parents = [[history[number].trial.arch for number in trial.parents] for trial in both]
+changed = [trial.number for trial, two in zip(both, parents) if "" in origins(trial.arch, two)]
+KinshipExplorer(history, child=changed[0])
 
 # %% [markdown] lang="en"
 # *Two parents and their child, whose edges come from A, from B, from both alike (A = B), or are new: the mutation.*
 #
-# **The family** of the winner, as far back as you like:
+# **The family** of the best one alive at the end, as far back as you like. (The slider also takes you to the best cell
+# of the whole search, should that have died of old age.)
 
 # %%
 from nascourse.viz.explorers.generation import FamilyTreeExplorer
 
-FamilyTreeExplorer(history, depth=3)
+champion = max(breeding.population, key=lambda one: (one.fitness, one.number))
+FamilyTreeExplorer(history, champion.number, depth=3)
 
 # %% [markdown] lang="en"
 # *A row of tiles is a cell, a tile is an edge with its operation. Halo and star mark what no parent had, so you can
-# follow each operation of the winner back to the mutation or the founder that it comes from.*
+# follow each operation back to the mutation or the founder that it comes from.*
 #
 # **The population on the move**, through accuracy against parameters:
 
@@ -569,7 +574,7 @@ DriftExplorer(history, generations, step=20)
 # 1. Step through the generations of the first explorer and watch the best one alive. Its accuracy can *fall*. When, and
 #    why does it not with `DropWorst`?
 # 2. Find a child of two parents that is equal to one of them. How can that be? (Compare the parents, edge by edge.)
-# 3. Set the family tree to the deepest. How many founders does the winner descend from? And the other cells of the last
+# 3. Set the family tree to the deepest. How many founders does this cell descend from? And the others of the last
 #    generation?
 
 # %% [markdown] lang="en"
