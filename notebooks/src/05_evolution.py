@@ -465,8 +465,8 @@ ga = Evolution(space, 50, 50, selection=roulette, crossover=half_of_each, **rate
 # %% [markdown] lang="en"
 # - **Regularized evolution** (Real et al. 2019): mutate the best of a sample of 10; the oldest of 50 goes.
 # - **(μ + λ)**: 20 parents, drawn alike, have 20 mutated children; the best 20 of the 40 stay.
-# - A **classical genetic algorithm**: 50 parents by roulette are crossed, half of the children are mutated, and they
-#   replace all but the best.
+# - A **classical genetic algorithm**: parents are drawn in pairs by roulette and nine of ten pairs are crossed, half of
+#   the children are mutated, and 50 of them replace all but the best.
 #
 # The package calls them by name, and means the same:
 
@@ -478,7 +478,7 @@ print([mine.describe() == theirs.describe() for mine, theirs in zip((aging, plus
 
 # %% [markdown] lang="en"
 # And the loop around the steps? Regularized evolution whole, without the package. A `deque` of limited length drops its
-# oldest entry when a new one is appended:
+# oldest entry when a new one is appended. (`exact` answers a trial with the mean of the table's trainings.)
 
 # %%
 from collections import deque
