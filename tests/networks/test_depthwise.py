@@ -13,7 +13,7 @@ from nascourse.networks.depthwise import depthwise, merged, subgrids
 SIZES = ((8, 8), (7, 9), (3, 4))
 
 
-@pytest.mark.parametrize(("kernel", "stride", "dilation"), product((1, 3, 5, 7), (1, 2), (1, 2)))
+@pytest.mark.parametrize(("kernel", "stride", "dilation"), list(product((1, 3, 5, 7), (1, 2), (1, 2))))
 def test_equals_the_plain_convolution(kernel: int, stride: int, dilation: int) -> None:
     """Values, both gradients, and the gradients of a product with the gradients."""
     generator = torch.Generator().manual_seed(kernel)
