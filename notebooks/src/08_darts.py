@@ -410,8 +410,19 @@ show(
 # *The 14 edges of the normal cell: a row for each target, a column for each source. On each edge the eight weights begin
 # at 1/8 and drift apart. Framed: the edges, and thick the operations, that are derived in the end.*
 #
-# Look at how far apart they get. The cell is read off by comparing these numbers, and many of the comparisons are
-# close. Now step by step:
+# No edge has come near a decision: even the strongest operation of all holds less than half of its edge. The cell is
+# read off by comparing these numbers all the same. How close is it between the weaker edge that a node keeps and the
+# best one that it drops?
+
+# %%
+strength = history.weights("normal")[-1][:, 1:].max(1)  # column 0 is `none`
+for node in (3, 4, 5):
+    into = {f"{i}→{j}": strength[row] for row, (i, j) in enumerate(history.edges) if j == node}
+    _, kept, dropped, *_ = sorted(into, key=into.get, reverse=True)
+    print(f"node {node}: {kept} kept with {into[kept]:.3f}, {dropped} dropped with {into[dropped]:.3f}")
+
+# %% [markdown] lang="en"
+# Now step by step:
 
 # %%
 from nascourse.viz.explorers.alpha_evolution import AlphaEvolutionExplorer
@@ -425,10 +436,10 @@ AlphaEvolutionExplorer(history)
 #
 # **Three things to try:**
 #
-# 1. Play. When does the derived cell change for the last time? Did the losses, or the entropies, announce it?
-# 2. Stop anywhere, and find an edge that is kept although another edge of its node has a larger weight in one of its
-#    columns. (Which column may that be, and why does it not count?)
-# 3. Switch to the reduction cell. Do the same operations rise in both kinds?
+# 1. Play the last hundred steps. Does the derived cell still change? Would you have stopped earlier, and when?
+# 2. Go to step 200 and look at node 4. An edge is kept although another one into this node has a larger number in its
+#    row. Which column is that number in, and why does it not count?
+# 3. Switch to the reduction cell. Which operations rise there, which in the normal cell?
 
 # %% [markdown] lang="en"
 # ## Run it
