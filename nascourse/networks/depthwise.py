@@ -1,7 +1,7 @@
 """Depthwise convolution that is quick to train on a CPU, with the numbers of the plain one.
 
-Two of its parts take several times as long there as they need: everything backward where the kernel is dilated, and
-the gradient of a kernel wider than 3. A kernel of dilation 2 sees pixels of one parity only, so the four subgrids of
+Two of its parts take several times as long there as they need (torch 2.14): everything backward where the kernel is
+dilated, and the gradient of a kernel wider than 3. A kernel of dilation 2 sees pixels of one parity only, so the four subgrids of
 pixels can be convolved without dilation; a wide kernel's gradient can be taken three columns at a time.
 """
 
@@ -21,7 +21,7 @@ def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> 
 
     x: (batch, channels, h, w); weight: (channels, 1, k, k) -> (batch, channels, ceil(h/stride), ceil(w/stride)).
     """
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         padding = dilation * (weight.shape[2] // 2)
         return nn.functional.conv2d(x, weight, None, stride, padding, dilation, groups=x.shape[1])
     if dilation == 2 and stride == 2:  # the pixels in between are never seen
