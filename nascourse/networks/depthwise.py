@@ -1,8 +1,8 @@
 """Depthwise convolution that is quick to train on a CPU, with the numbers of the plain one.
 
 Two of its parts take several times as long there as they need (torch 2.14): everything backward where the kernel is
-dilated, and the gradient of a kernel wider than 3. A kernel of dilation 2 sees pixels of one parity only, so the four subgrids of
-pixels can be convolved without dilation; a wide kernel's gradient can be taken three columns at a time.
+dilated, and the gradient of a kernel wider than 3. A kernel of dilation 2 sees pixels of one parity only, so the four
+subgrids of pixels can be convolved without dilation; a wide kernel's gradient can be taken three columns at a time.
 """
 
 from __future__ import annotations
