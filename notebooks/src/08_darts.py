@@ -44,8 +44,8 @@ budget = setup("08")
 # 1. As the search goes on, does the derived cell get **better**, get worse, or wander?
 # 2. How many of its six edges are **skip connections** in the end?
 # 3. How many **random cells**, each trained once and the best kept, are as good as the cell of one DARTS search?
-# 4. DARTS takes its second-order gradient by finite differences. Its **cosine** with the exact gradient, on the real
-#    supernet, is: above 0.99, about 0.9, or lower?
+# 4. DARTS takes the second-order term of its gradient by finite differences. The term's **cosine** with the exact one, on
+#    the real supernet, is: above 0.99, about 0.9, or lower?
 #
 # The figures under *Run it* answer all four.
 
@@ -510,7 +510,8 @@ for arm in second.arms:
         print(f"   {name:17} mean {cosines.mean():.3f}, lowest {cosines.min():.3f}")
 
 # %% [markdown] lang="en"
-# That is the *term* that second order adds. What α receives is the whole gradient, direct part and term together:
+# That is the *term* that second order adds, and the first line for genotypes answers the fourth prediction as far as the
+# term goes. What α receives is the whole gradient, direct part and term together:
 
 # %%
 from nascourse.experiments.lesson_08 import ESTIMATORS
@@ -565,6 +566,8 @@ show(
 # %% [markdown] lang="en"
 # *Six searches over 20 epochs, mean and range, from top to bottom: true accuracy of the cell that would be derived after
 # this epoch (dotted: random search), its skip connections, the supernet's validation loss, the top eigenvalue.*
+#
+# The first two charts answer the first two predictions.
 #
 # The claim was written down before: random search beats the cell that DARTS derives at the end by more than a point.
 # (Random search draws 40 cells, looks at one training of each, and keeps the best by its validation accuracy. All are
