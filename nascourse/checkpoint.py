@@ -8,10 +8,10 @@ from __future__ import annotations
 import io
 import json
 import os
-import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -69,7 +69,7 @@ def _read(data: bytes, name: str) -> dict[str, Any]:
         if damaged is not None:
             raise zipfile.BadZipFile(damaged)
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except UnpicklingError as error:
         raise bad_input(
             f"{name}: a state that is not only tensors and plain values", "a checkpoint of this course", "leave it out"
         ) from error
