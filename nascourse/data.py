@@ -73,6 +73,13 @@ class Images:
         shift = torch.tensor(self.mean, device=self.pixels.device).view(1, -1, 1, 1) * 255
         return (self.pixels - shift) / scale
 
+    def digest(self) -> str:
+        """16 hexadecimal digits of the SHA-256 of pixels and labels: which images a run was on."""
+        content = hashlib.sha256()
+        for tensor in (self.pixels, self.labels):
+            content.update(tensor.cpu().contiguous().numpy().data)
+        return content.hexdigest()[:16]
+
 
 @dataclass(frozen=True, slots=True)
 class SearchData:

@@ -30,6 +30,11 @@ def pick_device(name: str | None = None) -> torch.device:
     return device
 
 
+def device_name(device: torch.device) -> str:
+    """The model of a GPU, else the kind of the device: for the record of a run."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def _best() -> torch.device:
     for kind in ("cuda", "mps"):
         if _present(torch.device(kind)):

@@ -24,7 +24,9 @@ from tqdm.auto import tqdm
 
 from .. import checkpoint, provenance
 from ..atomic import not_written, write_text
+from ..device import device_name
 from ..errors import bad_input
+from ..long_run import memory_told
 from ..networks.build import Counts, build_seeded, count
 from ..networks.cells import CellNetwork
 from ..networks.export import save_design, save_program
@@ -95,8 +97,11 @@ def retrain(
     start, device = time.monotonic(), torch.device(device)
     # two streams: one for the order and the augmentation of the images, one for the dropped paths
     draw_seed, drop_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
-    with _memory_told(plan), _private_rng(device, drop_seed):
-        run = _Run(arch, data, plan, seed, draw_seed, device, folder, _sitting(command, device))
+    size = f"{plan.channels} channels, {plan.cells} cells, batches of {plan.batch_size}"
+    advice = "free memory and go on from the checkpoint, or use a smaller preset in another folder"
+    sitting = provenance.sitting(command) | {"device": device_name(device)}
+    with memory_told(size, advice), _private_rng(device, drop_seed):
+        run = _Run(arch, data, plan, seed, draw_seed, device, folder, sitting)
         run.resume()
         total = plan.epochs * run.steps
         with tqdm(total=total, initial=run.done, desc="training", unit="batch", disable=not progress) as bar:
@@ -303,29 +308,9 @@ class _Run:
             )
 
 
-def _sitting(command: str, device: torch.device) -> dict[str, Any]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return provenance.sitting(command) | {"device": name}
-
-
 @contextmanager
 def _private_rng(device: torch.device, seed: int) -> Iterator[None]:
     """The global generators, which draw the dropped paths, seeded for a while and then as they were."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
-
-
-@contextmanager
-def _memory_told(plan: Retraining) -> Iterator[None]:
-    """Out of memory, on the GPU or the CPU, as one line."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not any(t in str(error) for t in ("out of memory", "allocate memory")):
-            raise
-        raise bad_input(
-            f"out of memory with {plan.channels} channels, {plan.cells} cells, batches of {plan.batch_size}",
-            "a training that fits",
-            "free memory and go on from the checkpoint, or use a smaller preset in another folder",
-        ) from error

@@ -5,7 +5,6 @@ The defaults are those of DARTS on CIFAR-10 (Liu, Simonyan & Yang 2019, section 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import cos, pi
@@ -125,6 +124,4 @@ def retrain_data(name: str, plan: Retraining, download: bool = False) -> Retrain
 
 
 def _described(images: Images) -> dict[str, Any]:
-    content = hashlib.sha256(images.pixels.cpu().contiguous().numpy().data)
-    content.update(images.labels.cpu().contiguous().numpy().data)
-    return {"number": len(images), "shape": list(images.shape), "sha256": content.hexdigest()[:16]}
+    return {"number": len(images), "shape": list(images.shape), "sha256": images.digest()}

@@ -8,18 +8,12 @@ from pathlib import Path
 
 from ..device import pick_device
 from ..errors import bad_input
+from ..long_run import DATA, add_options, check_seed
 from ..networks.export import KIND, SCHEMA, from_json
 from ..spaces.base import Architecture
 from ..spaces.published import PUBLISHED
 from .retrain import CHECKPOINT, PROGRAM, RECORD, Retrained, retrain
 from .retrain_plan import PRESETS, retrain_data
-
-DATA = {
-    "fashion": "fashion_mnist",
-    "fashion_full": "fashion_mnist_full",
-    "cifar10": "cifar10",
-    "cifar100": "cifar100",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,19 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "architecture", metavar="GENOTYPE", help=f"a JSON file of an architecture, or one of {', '.join(PUBLISHED)}"
     )
-    parser.add_argument("--data", choices=DATA, default="fashion", help="fashion (default) ships with the course")
-    parser.add_argument("--preset", choices=PRESETS, default="cpu_hour", help="how large; default: cpu_hour")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a stopped training goes on from it")
-    parser.add_argument("--minutes", type=float, help="stop after so long; the same command goes on")
-    parser.add_argument("--device", help="cpu, mps, cuda or cuda:N; default: the best there is")
-    parser.add_argument("--download", action="store_true", help="fetch the images if they are not there")
+    add_options(parser, PRESETS, "training")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, and say what came out and where it lies."""
-    if args.seed < 0:
-        raise bad_input(f"--seed {args.seed}", "a number from 0 on", "choose another seed")
+    check_seed(args.seed)
     arch, plan, device = read_architecture(args.architecture), PRESETS[args.preset], pick_device(args.device)
     data = retrain_data(DATA[args.data], plan, args.download)
     shown = args.architecture if args.architecture in PUBLISHED else Path(args.architecture).name

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 from ..atomic import write_text
 from ..device import pick_device
-from ..errors import bad_input
+from ..long_run import DATA, add_options, check_seed
 from ..spaces.cell import CellSpace
 from ..spaces.micro import MicroSpace
 from .darts_config import PRESETS, Order, search_images
 from .darts_run import CHECKPOINT, DartsSearch
 from .journal import compact
 
-DATA = {
-    "fashion": "fashion_mnist",
-    "fashion_full": "fashion_mnist_full",
-    "cifar10": "cifar10",
-    "cifar100": "cifar100",
-}
 ORDERS: dict[str, Order] = {"1": "first", "2": "second", "exact": "exact"}
 HISTORY, GENOTYPE = "history.npz", "genotype.json"
 """The files in a search's folder, beside its checkpoint: α and where the numbers come from, and what it stands for."""
@@ -31,21 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     search = actions.add_parser("search", help="search a cell; can be stopped at any moment, the same command goes on")
     search.add_argument("--space", choices=PRESETS, default="cell", help="genotypes (default) or the benchmark's cells")
-    search.add_argument("--data", choices=DATA, default="fashion", help="fashion (default) ships with the course")
-    search.add_argument("--preset", choices=PRESETS["cell"], default="cpu_hour", help="how large; default: cpu_hour")
     search.add_argument("--order", choices=ORDERS, help="of α's gradient; default: the preset's")
     search.add_argument("--partial", type=int, metavar="K", help="only 1/K of the channels pass the mixture (PC-DARTS)")
-    search.add_argument("--seed", type=int, default=0)
-    search.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a stopped search goes on from it")
-    search.add_argument("--minutes", type=float, help="stop after so long; the same command goes on")
-    search.add_argument("--device", help="cpu, mps, cuda or cuda:N; default: the best there is")
-    search.add_argument("--download", action="store_true", help="fetch the images if they are not there")
+    add_options(search, PRESETS["cell"], "search")
 
 
 def run(args: argparse.Namespace) -> int:
     """Search, and say what came out and where it lies."""
-    if args.seed < 0:
-        raise bad_input(f"--seed {args.seed}", "a number from 0 on", "choose another seed")
+    check_seed(args.seed)
     preset, device = PRESETS[args.space][args.preset], pick_device(args.device)
     config, command = preset.config, f"nascourse darts search --space {args.space} --data {args.data}"
     command += f" --preset {args.preset} --seed {args.seed}"

@@ -6,12 +6,10 @@ for bit, on one machine, CPU and number of threads.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,10 @@ from tqdm.auto import tqdm
 
 from .. import checkpoint, provenance
 from ..atomic import not_written
-from ..data import SearchData
+from ..data import Images, SearchData
+from ..device import device_name
 from ..errors import bad_input
+from ..long_run import memory_told
 from ..networks.supernet import initial_alphas, supernet_seeded
 from ..spaces.cell import CellSpace, Genotype
 from ..spaces.micro import MicroCell, MicroSpace
@@ -81,7 +81,7 @@ class DartsSearch:
         self.train_batches = Stream(self.data.train, config.batch_size, _generator(seed, 1), crop)
         self.valid_batches = Stream(self.data.valid, config.batch_size, _generator(seed, 2), crop)
         self.steps_per_epoch = len(data.train) // self.train_batches.size
-        self._images = {"train": _fingerprint(self.data.train), "valid": _fingerprint(self.data.valid)}
+        self._images = {"train": _described(data.train), "valid": _described(data.valid)}
         self.step = 0
         self.epochs: list[dict[str, Any]] = []
         self.stopped: str | None = None
@@ -162,12 +162,15 @@ class DartsSearch:
             )
         if self.finished:
             return self.history()
-        sitting = provenance.sitting(command) | {"device": _name(self.device), "steps": 0, "seconds": 0.0}
+        sitting = provenance.sitting(command) | {"device": device_name(self.device), "steps": 0, "seconds": 0.0}
         self._sittings.append(sitting)
         first, begin = self.step, time.perf_counter()
         saved, self._torn = begin, True
         with (
-            _memory_told(self.config),
+            memory_told(
+                f"batch_size={self.config.batch_size}, net={dict(self.config.net)}",
+                "lower batch_size or channels and start in another folder; the last checkpoint is whole",
+            ),
             tqdm(
                 total=self.total_steps, initial=self.step, desc=progress, disable=progress is None, unit="step"
             ) as bar,
@@ -278,31 +281,10 @@ class DartsSearch:
         self._records = list(zip(records["steps"], alphas, records["train"], records["valid"], strict=True))
 
 
-@contextmanager
-def _memory_told(config: DartsConfig) -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:  # torch's own kind for a GPU is a RuntimeError, a CPU has none
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            raise bad_input(
-                f"out of memory with batch_size={config.batch_size}, net={dict(config.net)}",
-                "a supernet and a batch that fit",
-                "lower batch_size or channels and start in another folder; the last checkpoint is whole",
-            ) from error
-        raise
-
-
 def _generator(seed: int, purpose: int) -> torch.Generator:
     """0: the start of α; 1 and 2: order and augmentation of the two halves."""
     return torch.Generator().manual_seed(int(np.random.SeedSequence([seed, purpose]).generate_state(1)[0]))
 
 
-def _fingerprint(images: Any) -> str:
-    digest = hashlib.sha256()
-    for tensor in (images.pixels, images.labels):
-        digest.update(tensor.cpu().contiguous().numpy())
-    return f"{len(images)} x {'x'.join(map(str, images.shape))} {digest.hexdigest()[:16]}"
-
-
-def _name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+def _described(images: Images) -> str:
+    return f"{len(images)} x {'x'.join(map(str, images.shape))} {images.digest()}"
