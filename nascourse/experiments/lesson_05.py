@@ -82,25 +82,31 @@ def exact(trial: Trial[MicroCell]) -> Result:
 
 
 def on_the_table(arm: str, seed: int, evaluations: int, noisy: bool) -> dict[str, Any]:
-    """One search, and what the cell is worth that it would hand over, the one that looked best.
-
-    regret and rank: of that cell, by the mean of the stored trainings; luck: how much better it looked than its mean;
-    functions: how many different ones were evaluated; params: of that cell; at, regrets: the trials after which another
-    cell looked best, and its regret (`curves`); table: its digest.
-    """
+    """One search, as `judged`. luck: how much better the cell handed over looked than its mean; functions: how many
+    different ones were evaluated; params: of that cell."""
     table = _table()
     evaluation = table if noisy else exact
     history = search(ARMS[arm](MicroSpace()), evaluation, evaluations, seed=seed, cache=not noisy)
-    regrets = table.regrets(history).round(6)
-    known = np.isfinite(regrets)
-    changed = np.flatnonzero(known & (np.diff(regrets, prepend=np.nan) != 0))
     best = history.best
     return {
-        "regret": regrets[-1],
-        "rank": table.rank(best.trial.arch),
+        **judged(table, history),
         "luck": round(best.result.accuracy - table.evaluate(best.trial.arch).accuracy, 6),
         "functions": len({MicroSpace().canonical(told.trial.arch) for told in history}),
         "params": best.result.params,
+    }
+
+
+def judged(table: TabularBenchmark, history: History[MicroCell]) -> dict[str, Any]:
+    """What the cell is worth that a search would hand over, the one that looked best.
+
+    regret and rank: of that cell, by the mean of the stored trainings; at, regrets: the trials after which another cell
+    looked best, and its regret (see `curves`); table: its digest.
+    """
+    regrets = table.regrets(history).round(6)
+    changed = np.flatnonzero(np.isfinite(regrets) & (np.diff(regrets, prepend=np.nan) != 0))
+    return {
+        "regret": regrets[-1],
+        "rank": table.rank(history.best.trial.arch),
         "at": changed.tolist(),
         "regrets": regrets[changed].tolist(),
         "table": table.digest[:12],
@@ -254,12 +260,7 @@ def full_run(arm: str, seed: int, final_epochs: int, **budget: Any) -> dict[str,
     journal.parent.mkdir(exist_ok=True)
     history = real_search(arm, seed, **budget, journal=journal)
     winner, space = history.best, CellSpace()
-    network = build_seeded(
-        winner.trial.arch, trial_seed(seed, len(history)), **_network(budget["channels"], budget["cells"])
-    )
-    everything = load().shrunk(2).both()
-    train(network, SearchData(everything, everything[:1]), Recipe(epochs=final_epochs, batch_size=BATCH), seed)
-    test = accuracy(network, load_test().shrunk(2))
+    test = winner_tested(history, _network(budget["channels"], budget["cells"]), Recipe(final_epochs, BATCH), seed)
     for path in (journal, times_path(journal)):
         path.unlink()
     return {
@@ -271,6 +272,14 @@ def full_run(arm: str, seed: int, final_epochs: int, **budget: Any) -> dict[str,
         "parents": [told.trial.parents for told in history],
         "genotypes": [space.encode(told.trial.arch) for told in history],
     }
+
+
+def winner_tested(history: History[Any], net: Mapping[str, Any], recipe: Recipe, seed: int) -> float:
+    """The winner's test accuracy after a training from scratch, in halved size, on all images that a search may see."""
+    network = build_seeded(history.best.trial.arch, trial_seed(seed, len(history)), **net)
+    everything = load().shrunk(2).both()
+    train(network, SearchData(everything, everything[:1]), recipe, seed)
+    return accuracy(network, load_test().shrunk(2))
 
 
 def journal_path(arm: str, seed: int) -> Path:

@@ -8,13 +8,10 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..data import SearchData, data_folders, load, load_test
+from ..data import SearchData, data_folders, load
 from ..evaluation.tabular import TabularBenchmark
-from ..evaluation.training import Recipe, TrainFromScratch, accuracy, train
+from ..evaluation.training import Recipe, TrainFromScratch
 from ..evidence import Row, difference, experiment
-from ..networks.build import build_seeded
 from ..search.base import Strategy
 from ..search.controller import LSTMController, TableController
 from ..search.evolution import regularized_evolution
@@ -26,7 +23,7 @@ from ..search.reinforce import Reinforce, ppo, search_side_by_side
 from ..spaces.base import Result, SearchSpace, Trial
 from ..spaces.micro import MicroCell, MicroSpace
 from .lesson_01 import NET
-from .lesson_05 import SAMPLE, SIZE
+from .lesson_05 import SAMPLE, SIZE, judged, winner_tested
 
 # -- on the table -----------------------------------------------------------------------------------------------------
 
@@ -60,26 +57,15 @@ def _table() -> TabularBenchmark:
     return TabularBenchmark.load()
 
 
-def judged(table: TabularBenchmark, history: History[MicroCell]) -> dict[str, Any]:
-    """What a search on the table is worth.
-
-    regret and rank: of the cell that looked best in the end, by the mean of the stored trainings; at, regrets: the
-    trials after which another cell looked best, and its regret (see `lesson_05.curves`); cells: how many different ones
-    were asked for, as written; last: how many among the last 100 trials; clock: simulated seconds of training; table:
-    its digest.
-    """
-    regrets = table.regrets(history).round(6)
-    changed = np.flatnonzero(np.isfinite(regrets) & (np.diff(regrets, prepend=np.nan) != 0))
+def watched(history: History[MicroCell]) -> dict[str, Any]:
+    """What a search is worth (`lesson_05.judged`). cells: how many different ones were asked for, as written; last: how
+    many among the last 100 trials; clock: simulated seconds of training."""
     archs = [told.trial.arch for told in history]
     return {
-        "regret": regrets[-1],
-        "rank": table.rank(history.best.trial.arch),
-        "at": changed,
-        "regrets": regrets[changed],
+        **judged(_table(), history),
         "cells": len(set(archs)),
         "last": len(set(archs[-100:])),
-        "clock": round(float(table.clock(history)[-1]), 1),
-        "table": table.digest[:12],
+        "clock": round(float(_table().clock(history)[-1]), 1),
     }
 
 
@@ -109,7 +95,7 @@ def policies(arm: str, seed: int, evaluations: int) -> dict[str, Any]:
         history = search(RIVALS[arm](MicroSpace()), _table(), evaluations, seed=seed)
     else:
         history = _block(arm, seed // BLOCK, evaluations)[seed % BLOCK]
-    return judged(_table(), history)
+    return watched(history)
 
 
 @experiment(
@@ -124,7 +110,7 @@ def policies(arm: str, seed: int, evaluations: int) -> dict[str, Any]:
 )
 def too_fast(arm: str, seed: int, evaluations: int) -> dict[str, Any]:
     """Between the first two arms everything else is equal."""
-    return judged(_table(), _block(arm, seed // BLOCK, evaluations)[seed % BLOCK])
+    return watched(_block(arm, seed // BLOCK, evaluations)[seed % BLOCK])
 
 
 # -- with real training -----------------------------------------------------------------------------------------------
@@ -163,12 +149,9 @@ def full_run(
     journal, space = journal_path(arm, seed), MicroSpace()
     journal.parent.mkdir(parents=True, exist_ok=True)
     history = search(REAL[arm](space), real_evaluation(images, valid, epochs), trials, seed=seed, journal=journal)
-    winner = history.best
-    network = build_seeded(winner.trial.arch, trial_seed(seed, trials), **NET)
-    everything = load().shrunk(2).both()
-    train(network, SearchData(everything, everything[:1]), Recipe(epochs=final_epochs, batch_size=64), seed)
+    winner, recipe = history.best, Recipe(final_epochs, batch_size=64)
     return {
-        "test": accuracy(network, load_test().shrunk(2)),
+        "test": winner_tested(history, NET, recipe, seed),
         "valid": winner.result.accuracy,
         "winner": winner.trial.number,
         "accuracies": history.accuracies,

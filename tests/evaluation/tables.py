@@ -13,11 +13,21 @@ import pytest
 
 from nascourse.errors import CourseError
 from nascourse.evaluation.table_build import SHARD_SIZE, Design, Shard, order
+from nascourse.evaluation.training import Recipe
 from nascourse.search.journal import compact
 from nascourse.spaces.micro import MicroCell
 
 DESIGN = Design(valid_images=20_000, test_images=25_000)
 ROWS, EPOCHS = 5044, 4
+TINY = Design(
+    Recipe(epochs=2, batch_size=20, lr=0.05, clip=None),
+    channels=2,
+    cells=(1,),
+    train_images=60,
+    valid_images=50,
+    test_images=50,
+)
+"""Trainings of milliseconds, for builds that are real."""
 OFFSETS = (0, 30, -30)
 """Of the seeds' counts: their standard deviation around the mean is 30."""
 

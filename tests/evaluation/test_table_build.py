@@ -12,17 +12,10 @@ import pytest
 
 from nascourse.errors import CourseError
 from nascourse.evaluation.table_build import Design, Shard, build, build_shard, done_in, order, train_cell
-from nascourse.evaluation.training import Recipe
 from nascourse.spaces.canonical import canonical
 
-TINY = Design(
-    Recipe(epochs=2, batch_size=20, lr=0.05, clip=None),
-    channels=2,
-    cells=(1,),
-    train_images=60,
-    valid_images=50,
-    test_images=50,
-)
+from .tables import TINY
+
 ROWS, SIZE = 5, 3
 
 

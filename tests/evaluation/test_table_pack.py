@@ -28,20 +28,10 @@ from nascourse.evaluation.table_pack import (
     stored,
 )
 from nascourse.evaluation.tabular import MISSING, TABLE, TabularBenchmark
-from nascourse.evaluation.training import Recipe
 from nascourse.spaces.canonical import canonical
 from nascourse.spaces.micro import MicroSpace
 
-from .tables import DESIGN, EPOCHS, ROWS, packed, rank, right, write_shards
-
-TINY = Design(
-    Recipe(epochs=2, batch_size=20, lr=0.05, clip=None),
-    channels=2,
-    cells=(1,),
-    train_images=60,
-    valid_images=50,
-    test_images=50,
-)
+from .tables import DESIGN, EPOCHS, ROWS, TINY, packed, rank, right, write_shards
 
 
 def opened(raw: bytes) -> dict[str, Any]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +27,7 @@ from nascourse.spaces.cell import CellSpace, Genotype
 from nascourse.spaces.micro import MICRO_OPS, MicroCell, MicroSpace
 
 from ..evaluation.tables import ROWS, one_line, packed
+from .helpers import killed_after
 
 ON_THE_TABLE = ("05_exact", "05_noisy")
 TINY: dict[str, Any] = {
@@ -219,14 +216,7 @@ real_search("evolution", 7, **{TINY | {"trials": 40}}, journal=sys.argv[1])
 
 def test_a_killed_search_goes_on_and_ends_like_one_that_was_not(tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
-    process = subprocess.Popen([sys.executable, "-c", KILLED, killed], env=os.environ | {"OMP_NUM_THREADS": "1"})
-    deadline = time.monotonic() + 120
-    while not killed.exists() or killed.read_bytes().count(b"\n") < 4:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    killed_after(4, killed, KILLED)
     done = killed.read_bytes().count(b"\n") - 1
     assert done < 40
     trials = TINY | {"trials": done + 3}

@@ -3,26 +3,19 @@ is killed goes on as if it had not been."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jupytext
 import numpy as np
 import pytest
 import torch
 
 from nascourse import evidence
-from nascourse.bootstrap import ROOT
 from nascourse.data import SearchData, load
 from nascourse.errors import CourseError
 from nascourse.evaluation.tabular import TabularBenchmark
-from nascourse.experiments import lesson_06
+from nascourse.experiments import lesson_05, lesson_06
 from nascourse.experiments.lesson_05 import curves
 from nascourse.experiments.lesson_06 import POLICIES, REAL, RIVALS, TOO_FAST, full_run, history_of, real_evaluation
 from nascourse.lessons.budgets import BUDGETS
@@ -33,7 +26,8 @@ from nascourse.search.reinforce import Reinforce, snapshots
 from nascourse.spaces.micro import MicroSpace
 from tests.evaluation.tables import packed
 
-SOURCE = ROOT / "notebooks" / "src" / "06_reinforcement.py"
+from .helpers import killed_after, names_of
+
 NAMES = ("06_policies", "06_entropy")
 CI = {key.removeprefix("full_"): int(n.ci) for key, n in BUDGETS["06"].items() if key.startswith("full_")}
 close = torch.testing.assert_close
@@ -117,14 +111,7 @@ search(REAL["REINFORCE"](MicroSpace()), real_evaluation(64, 100, 1), 25, seed=1,
 def test_killed_and_resumed_it_ends_with_the_same_policy(tmp_path: Path) -> None:
     """SIGKILL in the middle of the second batch: journal, controller, optimizer and generator are the same."""
     killed, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
-    process = subprocess.Popen([sys.executable, "-c", SEARCH, str(killed)], env=os.environ)
-    deadline = time.monotonic() + 120
-    while not killed.exists() or killed.read_bytes().count(b"\n") < 14:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    killed_after(14, killed, SEARCH)
     assert killed.read_bytes().count(b"\n") < 25
     ends = []
     for journal in (killed, whole):
@@ -142,8 +129,9 @@ def test_the_full_run_in_small(arm: str, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("NASCOURSE_DATA", str(tmp_path))
     budget = {**CI, "final_epochs": 1}
     few = SearchData(load().train[:200], load().valid[:100])
-    monkeypatch.setattr(lesson_06, "load", lambda: few)
-    monkeypatch.setattr(lesson_06, "load_test", lambda: few.valid)
+    for module in (lesson_05, lesson_06):  # the winner is trained there, the trials here
+        monkeypatch.setattr(module, "load", lambda: few)
+    monkeypatch.setattr(lesson_05, "load_test", lambda: few.valid)
     values = evidence.plain(full_run(arm, 2, **budget))
     journal = tmp_path / "results" / f"06_full_run_{arm}_2.jsonl"
     assert journal.read_bytes().count(b"\n") == 1 + CI["trials"]
@@ -167,15 +155,9 @@ def test_full_mode_runs_at_least_what_is_recorded() -> None:
 @pytest.fixture(scope="module")
 def lesson(table: TabularBenchmark) -> dict[str, Any]:
     """The names that the lesson's cells define, up to its first search."""
-    names: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TabularBenchmark, "load", lambda: table)
-        for cell in jupytext.read(SOURCE).cells:
-            if cell.cell_type == "markdown" and "## See it" in cell.source:
-                break
-            if cell.cell_type == "code":
-                exec(compile(cell.source, "cell", "exec"), names)
-    return names
+        return names_of("06_reinforcement")
 
 
 def test_its_rewards_are_in_the_order_of_its_cells(lesson: dict[str, Any], table: TabularBenchmark) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jupytext
 import numpy as np
 import pytest
 import torch
@@ -15,6 +14,8 @@ from nascourse.evaluation.statistics import difference
 from nascourse.experiments import lesson_07
 from nascourse.search import bilevel, relax
 
+from .helpers import names_of
+
 NAME = "07_exact_hypergradient"
 SOURCE = ROOT / "notebooks" / "src" / "07_gradient.py"
 ARMS = ("first order", "one step unrolled", "first order, w solved", "exact")
@@ -23,13 +24,7 @@ ARMS = ("first order", "one step unrolled", "first order, w solved", "exact")
 @pytest.fixture(scope="module")
 def lesson() -> dict[str, Any]:
     """The names that the lesson's cells define, up to its first explorer."""
-    names: dict[str, Any] = {}
-    for cell in jupytext.read(SOURCE).cells:
-        if cell.cell_type == "markdown" and "## See it" in cell.source:
-            break
-        if cell.cell_type == "code":
-            exec(compile(cell.source, "cell", "exec"), names)
-    return names
+    return names_of("07_gradient")
 
 
 def test_the_lessons_mixed_operation_is_the_packages(lesson: dict[str, Any]) -> None:
