@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import quantiles
 
 from .palette import MUTED, RULE
 from .scene import Box, Item, Line, Point, Text
@@ -18,6 +19,16 @@ def spread(values: Iterable[float], margin: float = 0.06) -> tuple[float, float]
     low, high = min(finite), max(finite)
     room = (high - low) * margin or 1.0
     return low - room, high + room
+
+
+def bulk(values: Iterable[float]) -> list[float]:
+    """The finite values without those far below the others: more than three times the quartiles' distance below the
+    lower quartile (Tukey 1977). One cell that computes nothing would squeeze all others into a line."""
+    finite = sorted(value for value in values if math.isfinite(value))
+    if len(finite) < 4:
+        return finite
+    lower, _, upper = quantiles(finite, n=4, method="inclusive")
+    return [value for value in finite if value >= lower - 3 * (upper - lower)]
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
@@ -40,9 +51,9 @@ class Plane:
     height: float = 320.0
 
     def at(self, x: float, y: float) -> Point:
-        """Where a point is, in pixels. NaN as y: on the lower edge."""
+        """Where a point is, in pixels. NaN, or below the range, as y: on the lower edge."""
         (x0, x1), (y0, y1) = self.x, self.y
-        share = (y - y0) / (y1 - y0) if math.isfinite(y) else 0.0
+        share = max((y - y0) / (y1 - y0), 0.0) if math.isfinite(y) else 0.0
         return self.left + (x - x0) / (x1 - x0) * self.width, self.top + (1 - share) * self.height
 
     def items(self, xlabel: str, ylabel: str) -> list[Item]:

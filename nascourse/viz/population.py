@@ -12,7 +12,7 @@ from typing import Any
 
 from ..search.evolution import Generation, populations
 from ..search.history import History
-from .axes import Plane, spread
+from .axes import Plane, bulk, spread
 from .kinship import origins
 from .palette import CARD, FAINT, INK, MARK, MUTED, SERIES
 from .scene import Circle, Group, Item, Line, Point, Scene, Text, marker
@@ -26,7 +26,7 @@ def generation_scene(history: History[Any], generations: Sequence[Generation], s
     founders) who is alive, whose parents they are, who was born and who was dropped."""
     generation, alive = generations[step], tuple(populations(generations[: step + 1]))[-1]
     parents = _parents(history, generation)
-    plane = Plane((-1.0, float(len(history))), spread(history.accuracies))
+    plane = Plane((-1.0, float(len(history))), spread(bulk(history.accuracies)))
     at = partial(_by_number, history, plane)
     items = plane.items("number of the trial: the oldest on the left", "validation accuracy")
     items += _past(history, generation, at)
@@ -41,7 +41,7 @@ def generation_scene(history: History[Any], generations: Sequence[Generation], s
             *_births(history, generation),
             ("dropped", len(generation.dropped), _cross),
         ],
-        _facts(history, generation, alive),
+        [*_facts(history, generation, alive), *_below(history, generation, plane)],
     )
     return Scene(plane.left + plane.width + _RIGHT, 392, tuple(items), _told(history, generation, alive, step))
 
@@ -50,7 +50,7 @@ def drift_scene(history: History[Any], generations: Sequence[Generation], step: 
     """Accuracy against parameters after generation ``step``: the population, who came before it, who was born now, and
     the path of the population's mean since the founders."""
     everyone = [row.result for row in history]
-    plane = Plane(spread(r.params for r in everyone), spread(r.accuracy for r in everyone))
+    plane = Plane(spread(r.params for r in everyone), spread(bulk(r.accuracy for r in everyone)))
 
     def at(number: int) -> Point:
         result = history[number].result
@@ -75,7 +75,7 @@ def drift_scene(history: History[Any], generations: Sequence[Generation], step: 
             ("dropped", len(generation.dropped), _cross),
             ("mean of the population", None, lambda x, y: [marker("D", x, y, 12, INK)]),
         ],
-        _facts(history, generation, alive[-1]),
+        [*_facts(history, generation, alive[-1]), *_below(history, generation, plane)],
     )
     first, last = _mean(history, alive[0]), _mean(history, alive[-1])
     alt = f"Population after generation {step}, accuracy against parameters: {len(alive[-1])} alive. "
@@ -101,6 +101,11 @@ def _mean(history: History[Any], population: Sequence[int]) -> tuple[float, floa
     return (fmean(r.params for r in good), fmean(r.accuracy for r in good)) if good else None
 
 
+def _last(generation: Generation) -> int:
+    """The newest trial of all so far; -1 where nobody was born."""
+    return max(generation.born, default=-1)
+
+
 Place = Callable[[int], Point]
 """Where a trial is drawn."""
 
@@ -110,7 +115,7 @@ Draw = Callable[[float, float], list[Item]]
 
 def _past(history: History[Any], generation: Generation, at: Place) -> Iterator[Item]:
     """Everybody evaluated so far, faintly."""
-    for number in range(max(generation.born, default=-1) + 1):
+    for number in range(_last(generation) + 1):
         yield Circle(*at(number), 2.2, fill=FAINT)
 
 
@@ -174,6 +179,12 @@ def _facts(history: History[Any], generation: Generation, alive: Sequence[int]) 
         changed = sum(_mutated(history, child) for child in generation.born)
         facts += [f"{crossed} of {len(generation.born)} born crossed", f"{changed} with something new"]
     return facts
+
+
+def _below(history: History[Any], generation: Generation, plane: Plane) -> list[str]:
+    """How many so far are drawn on the lower edge because they lie far below the others."""
+    count = sum(row.result.accuracy < plane.y[0] for row in history.rows[: _last(generation) + 1])
+    return [f"on the lower edge: {count} far below"] if count else []
 
 
 def _new(history: History[Any], number: int) -> bool:

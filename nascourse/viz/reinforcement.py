@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..errors import bad_input
+from .axes import bulk
 from .palette import CARD, FAINT, INK, MUTED, RULE, SERIES, operation_style
 from .scene import Box, Item, Line, Scene, Text, marker
 
@@ -167,15 +168,17 @@ def _drawn_list(
 def _curves(
     snapshots: Sequence[Snapshot], trials: Sequence[Drawn], step: int, top: float, width: float
 ) -> Iterator[Item]:
-    """Every reward as a dot, the mean of each batch and the baseline as lines; the axes are those of all the search."""
+    """Every reward as a dot, the mean of each batch and the baseline as lines. The axes are those of all the search;
+    rewards far below the others lie on the lower edge."""
     learned = [snapshot.learned for snapshot in snapshots if snapshot.learned]
     known = [r for _, r in trials if not math.isnan(r)] + [u.reward for u in learned] + [u.baseline for u in learned]
     finite = [value for value in known if math.isfinite(value)] or [0.0]
-    low, high = min(finite), max(finite)
+    seen = bulk(finite)
+    low, high = min(seen), max(seen)
     x0, y0, wide, tall = _LEFT + 48, top + 26, width - 2 * _LEFT - 48, _PLOT
 
     def at(told: float, value: float) -> tuple[float, float]:
-        share = (value - low) / (high - low) if high > low else 0.5
+        share = max((value - low) / (high - low), 0.0) if high > low else 0.5
         return x0 + wide * told / max(len(trials), 1), y0 + tall - 6 - (tall - 12) * share
 
     yield Box(x0, y0, wide, tall, CARD, RULE, 1)
@@ -199,7 +202,9 @@ def _curves(
         yield Text(x + 38, top + 10, name, 12, anchor="start")
         x += 220
     yield marker("o", x + 4, top + 10, 4.5, FAINT)
-    yield Text(x + 14, top + 10, "a trial", 12, MUTED, "start")
+    below = sum(r < low for _, r in trials[:told])
+    words = "a trial" + (f" ({below} far below, on the edge)" if below else "")
+    yield Text(x + 14, top + 10, words, 12, MUTED, "start")
     if told:
         yield Line(((at(told, low)[0], y0), (at(told, low)[0], y0 + tall)), MUTED, 1, (2, 3))
         yield Text(min(at(told, low)[0], x0 + wide - 90), y0 + tall + 16, str(told), 11)

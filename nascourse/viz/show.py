@@ -13,7 +13,7 @@ from ..errors import bad_input
 from .raster import figure_png
 from .scene import Scene, picture_bundle
 
-_SHARP = 1.6
+_SHARP = 1.4
 """Dots for each pixel of a figure as shown."""
 
 

@@ -529,7 +529,8 @@ GenerationExplorer(history, generations, step=4)
 # %% [markdown] lang="en"
 # *Accuracy against the number of the trial, so that the oldest is on the left. Discs are alive, rings mark who was
 # selected. Stars were born, with a dashed line to each parent: two lines for a crossing. Filled stars have something
-# new, by mutation; pale ones have not. Crosses were dropped, always at the left edge.*
+# new, by mutation; pale ones have not. Crosses were dropped, always at the left edge. Who lies far below everybody else
+# is drawn on the lower edge.*
 #
 # **Parent and child.** What is new carries a halo and a star; the table says whose edge is whose.
 
@@ -552,7 +553,7 @@ KinshipExplorer(history, child=changed[0])
 from nascourse.viz.explorers.generation import FamilyTreeExplorer
 
 champion = max(breeding.population, key=lambda one: (one.fitness, one.number))
-FamilyTreeExplorer(history, champion.number, depth=3)
+FamilyTreeExplorer(history, champion.number, depth=2)
 
 # %% [markdown] lang="en"
 # *A row of tiles is a cell, a tile is an edge with its operation. Halo and star mark what no parent had, so you can

@@ -15,6 +15,7 @@ from nascourse import evidence
 from nascourse.bootstrap import ROOT
 from nascourse.data import checksums
 from nascourse.errors import CourseError
+from nascourse.evaluation.statistics import holm, mann_whitney_p
 from nascourse.evaluation.tabular import TABLE, TabularBenchmark
 from nascourse.experiments import lesson_05
 from nascourse.experiments.lesson_05 import ARMS, curves, full_run, history_of, journal_path, on_the_table, real_search
@@ -141,6 +142,17 @@ def test_a_slice_run_again_is_as_recorded() -> None:
         if lesson_05.recorded(name) is not None:
             for arm, seed in evidence.find(name).slice:
                 assert evidence.differences(name, arm, seed) == []
+
+
+def test_what_the_text_says_of_the_strategies_is_what_the_rows_give() -> None:
+    recorded = evidence.load("05_exact")
+    regret = {arm: recorded.values(arm, "regret") for arm in recorded.arms}
+    share = {arm: values.mean() / regret["random"].mean() for arm, values in regret.items()}
+    rivals = [arm for arm in regret if arm != "random"]
+    assert max(holm([mann_whitney_p(regret[arm], regret["random"]) for arm in rivals])) < 0.05
+    assert 0.2 < share["aging"] < share["drop worst"] < 0.35  # a quarter to a third
+    assert share["local"] < 0.5  # not far behind
+    assert share["GA, roulette"] == max(share[arm] for arm in rivals) > 0.8  # gains little
 
 
 # -- the lesson's own functions ---------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.cell import CellSpace
 from nascourse.spaces.edits import swap_cells
 from nascourse.spaces.micro import MicroCell, MicroSpace
-from nascourse.viz.axes import Plane, spread, ticks
+from nascourse.viz.axes import Plane, bulk, spread, ticks
 from nascourse.viz.evolution import evolution_scene
 from nascourse.viz.explorers.generation import (
     DriftExplorer,
@@ -245,3 +245,12 @@ def test_a_range_always_has_a_width() -> None:
     assert spread([2.0, 2.0]) == (1.0, 3.0)
     assert spread([math.nan]) == (0.0, 1.0)
     assert spread([0.0, 1.0, math.inf], 0.1) == (-0.1, 1.1)
+
+
+def test_what_lies_far_below_does_not_squeeze_the_rest() -> None:
+    values = [0.80, 0.81, 0.82, 0.83, 0.84, 0.10, math.nan]
+    assert bulk(values) == [0.80, 0.81, 0.82, 0.83, 0.84]
+    assert bulk([0.1, 0.8, math.nan]) == [0.1, 0.8]  # too few to say
+    plane = Plane((0, 1), (0.79, 0.85), top=20, height=300)
+    assert plane.at(0, 0.10)[1] == plane.at(0, math.nan)[1] == 320
+    assert plane.at(0, 0.85)[1] == 20
