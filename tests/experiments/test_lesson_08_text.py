@@ -1,0 +1,77 @@
+"""What lesson 08 says of its recorded experiments is what their rows give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nascourse import evidence
+from nascourse.evaluation.statistics import holm, mann_whitney_p
+from nascourse.evidence import Evidence
+from nascourse.experiments.lesson_08 import ARMS, SKIP_LIMIT, final_accuracies, truth
+from nascourse.search.collapse import stop_by_eigenvalue, stop_by_skips
+from nascourse.spaces.micro import MicroCell, MicroSpace
+
+GUESSING = 0.1
+
+
+@pytest.fixture(scope="module")
+def collapse() -> Evidence:
+    return evidence.load("08_collapse")
+
+
+@pytest.fixture(scope="module")
+def final(collapse: Evidence) -> dict[str, list[float]]:
+    return final_accuracies(collapse)
+
+
+def searches(collapse: Evidence) -> list[dict[str, Any]]:
+    return [dict(row.values) for row in collapse.of("DARTS")]
+
+
+def kept(collapse: Evidence, name: str) -> list[MicroCell]:
+    arm, keep = ARMS[name]
+    return [MicroCell.from_string(keep(row.values)) for row in collapse.of(arm)]
+
+
+def test_how_the_six_searches_went(collapse: Evidence) -> None:
+    rows = searches(collapse)
+    assert len(rows) == 6
+    lowest = [min(truth(cell) for cell in row["cell"]) for row in rows]
+    assert sum(low == pytest.approx(GUESSING, abs=0.002) for low in lowest) == 3  # "in three searches"
+    assert max(row["skips"][-1] for row in rows) == 2  # "at most two of six edges"
+    for row in rows:
+        assert row["loss"][-1] < row["loss"][0] / 2  # "falls in every search"
+        assert row["eigenvalue"][-1] > 2 * row["eigenvalue"][0]  # "several times over in all six"
+
+
+def test_what_the_cures_did(collapse: Evidence, final: dict[str, list[float]]) -> None:
+    rows = searches(collapse)
+    assert all(stop_by_skips(row["skips"], SKIP_LIMIT) == len(row["skips"]) - 1 for row in rows)
+    assert [stop_by_eigenvalue(row["eigenvalue"]) for row in rows].count(0) == 5
+    means = {name: float(np.mean(scores)) for name, scores in final.items()}
+    bests = {name: max(scores) for name, scores in final.items()}
+    assert max(means, key=means.__getitem__) == "perturbation"
+    assert all(a > b for a, b in zip(final["perturbation"], final["DARTS, at the end"], strict=True))
+    assert max(bests, key=bests.__getitem__) == "partial channels" == min(means, key=means.__getitem__)
+    for name in ("perturbation", "α regularization"):
+        assert not any("none" in cell.ops for cell in kept(collapse, name))
+    assert np.std(final["α regularization"]) >= np.std(final["DARTS, at the end"])
+
+
+def test_one_cell_of_partial_channels_computes_nothing(collapse: Evidence, final: dict[str, list[float]]) -> None:
+    nothing = MicroSpace().canonical(MicroCell(("none",) * 6))
+    dead = [MicroSpace().canonical(cell) == nothing for cell in kept(collapse, "partial channels")]
+    assert dead.count(True) == 1
+    assert sorted(final["partial channels"])[0] == pytest.approx(GUESSING, abs=0.002)
+    assert sorted(final["partial channels"])[1] > 0.8  # "five good searches"
+
+
+def test_nothing_is_decided(final: dict[str, list[float]]) -> None:
+    plain = ("DARTS, at the end", "random search")
+    pairs = [(name, other) for name in final if name not in plain for other in plain]
+    assert len(pairs) == 10
+    assert min(holm([mann_whitney_p(final[a], final[b]) for a, b in pairs])) >= 0.05
+    assert evidence.verdict("08_collapse").word == "undecided"
