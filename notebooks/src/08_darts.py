@@ -510,8 +510,19 @@ for arm in second.arms:
         print(f"   {name:17} mean {cosines.mean():.3f}, lowest {cosines.min():.3f}")
 
 # %% [markdown] lang="en"
-# That is the *term* that second order adds, and the first line for genotypes answers the fourth prediction as far as the
-# term goes. What α receives is the whole gradient, direct part and term together:
+# The line "ε as in the code" of genotypes answers the fourth prediction: the paper's term points only roughly where the
+# exact one does. Now look down the list. A **larger** ε is better, a smaller one is worse, and a very small one is exact.
+# On a smooth function that could not be. (The course's tests take all kinks out of a supernet; there the paper's ε is
+# right to a thousandth.) What is different here?
+#
+# A supernet has kinks: a ReLU switches, a max pooling takes another pixel. At a kink, $\partial L / \partial \alpha$
+# **jumps**. The difference over $2\varepsilon$ contains every jump between $w - \varepsilon v$ and
+# $w + \varepsilon v$, and a batch passes millions of ReLUs. Half the ε crosses half as many jumps but divides each by half
+# as much: they do not fade away, and fewer of them average out worse. Only when ε is so small that no kink at all is
+# crossed does the quotient agree with double backward, which never sees a jump. In single precision such an ε is out
+# of reach: rounding comes first.
+#
+# That is the term. What α receives is the whole gradient, direct part and term together:
 
 # %%
 from nascourse.experiments.lesson_08 import ESTIMATORS
@@ -528,6 +539,12 @@ show(
 # *Mean over six searches on genotypes, the bands reach from the lowest to the highest. Above the cosine with the exact
 # gradient, below how long the estimate is in comparison, both over the epochs. Dotted: exact. "times ε" is trap T1 of
 # lesson 07, a term that is multiplied by ε where it should be divided.*
+#
+# The term is a small part of the gradient, so that all four point well, and better as the search goes on. But the order
+# is not what one would expect. With the bug of T1, which in effect leaves the term out and keeps the virtual step, the
+# gradient is **closer** to the exact one than with the paper's formula: here a term in half the right direction costs
+# more than it brings. That does not make the bug right. It says that "second order", as it is computed in practice, is
+# mostly the look ahead.
 
 # %% [markdown] lang="en"
 # ### The failure, and its cures

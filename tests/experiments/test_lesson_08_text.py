@@ -10,7 +10,7 @@ import pytest
 from nascourse import evidence
 from nascourse.evaluation.statistics import holm, mann_whitney_p
 from nascourse.evidence import Evidence
-from nascourse.experiments.lesson_08 import ARMS, SKIP_LIMIT, final_accuracies, truth
+from nascourse.experiments.lesson_08 import ARMS, ESTIMATORS, SKIP_LIMIT, final_accuracies, truth
 from nascourse.search.collapse import stop_by_eigenvalue, stop_by_skips
 from nascourse.spaces.micro import MicroCell, MicroSpace
 
@@ -75,3 +75,25 @@ def test_nothing_is_decided(final: dict[str, list[float]]) -> None:
     assert len(pairs) == 10
     assert min(holm([mann_whitney_p(final[a], final[b]) for a, b in pairs])) >= 0.05
     assert evidence.verdict("08_collapse").word == "undecided"
+
+
+def test_a_larger_difference_is_better_and_a_tiny_one_exact() -> None:
+    recorded = evidence.load("08_second_order")
+    for arm in recorded.arms:
+        mean = {name: mean_over(recorded, arm, "product", name) for name in ESTIMATORS[:4]}
+        code, larger, smaller, tiny = (mean[name] for name in ESTIMATORS[:4])
+        assert smaller < code < larger < tiny
+        assert tiny > 0.999
+    assert 0.2 < mean_over(recorded, "genotypes", "product", ESTIMATORS[0]) < 0.7  # "only roughly"
+
+
+def test_without_the_term_the_gradient_is_closer() -> None:
+    recorded = evidence.load("08_second_order")
+    mean = {name: mean_over(recorded, "genotypes", "cosine", name) for name in ESTIMATORS}
+    assert mean["times ε (T1)"] > mean["ε as in the code"] > 0.9
+    assert mean["first order"] > 0.9
+    assert evidence.verdict("08_second_order").word == "fails"
+
+
+def mean_over(recorded: Evidence, arm: str, quantity: str, name: str) -> float:
+    return float(np.mean([row.values[quantity][name] for row in recorded.of(arm)]))
