@@ -1,7 +1,7 @@
 """Figures of searches by gradient descent: how α moved, the signs of a collapse, its cures, and how good a gradient is.
 
-Where a figure takes runs, an array is (runs, times): the line is the mean over runs, the band reaches from the lowest
-to the highest of them. NaN is what was not measured.
+Where a figure takes runs, an array is (runs, times), and the thick line is their mean. The runs themselves are thin
+lines, or, where several arrays share a chart, a band from the lowest to the highest. NaN is what was not measured.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import bad_input
@@ -83,13 +84,14 @@ def stacked_curves(
     panels = figure.subplots(len(curves), sharex=True, squeeze=False)[:, 0]
     for k, (axes, (name, values)) in enumerate(zip(panels, curves.items(), strict=True)):
         dress(axes, xlabel if k == len(curves) - 1 else "", name)
-        _band(axes, x, values, series_style(k % len(SERIES)))
+        _curve(axes, x, values, series_style(k % len(SERIES)), each=True)
         if levels and name in levels:
             height, words = levels[name]
             axes.axhline(height, color=INK, linewidth=1.2, linestyle=":")
             axes.annotate(
                 words, (1, height), (0, 4), ("axes fraction", "data"), "offset points", ha="right", fontsize=9
             )
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.align_ylabels(panels)
     return figure
 
@@ -207,9 +209,11 @@ def gradient_quality(
     for axes, curves in ((upper, cosine), (lower, ratio)):
         axes.axhline(1, color=INK, linewidth=1.2, linestyle=":", label="exact")
         for k, (name, values) in enumerate(curves.items()):
-            _band(axes, steps, values, series_style(k), name)
+            _curve(axes, steps, values, series_style(k), name)
     lower.set_yscale("log")
-    upper.set_ylim(min(-0.05, upper.get_ylim()[0]), 1.05)
+    lower.yaxis.set(major_locator=MaxNLocator(5), major_formatter=ScalarFormatter(), minor_locator=NullLocator())
+    room = 0.05 * (1 - upper.dataLim.y0)
+    upper.set_ylim(upper.dataLim.y0 - room, 1 + room)
     figure.legend(
         *upper.get_legend_handles_labels(),
         loc="outside upper center",
@@ -222,14 +226,19 @@ def gradient_quality(
     return figure
 
 
-def _band(axes: Axes, x: Sequence[float], values: ArrayLike, style: Style, label: str = "") -> None:
-    """Mean and range over runs, with markers; times that no run has measured are left out."""
+def _curve(
+    axes: Axes, x: Sequence[float], values: ArrayLike, style: Style, label: str = "", each: bool = False
+) -> None:
+    """Mean over runs, with markers, and their range, or ``each`` of them; times that no run measured are left out."""
     runs, times = np.atleast_2d(np.asarray(values, dtype=float)), np.asarray(x, dtype=float)
     if runs.ndim != 2 or runs.shape[1] != len(times):
         raise bad_input(f"{label or 'a curve'} of shape {runs.shape}", f"(runs, {len(times)})", "one row for each run")
     measured = np.isfinite(runs).any(0)
     runs, times = runs[:, measured], times[measured]
-    if len(runs) > 1 and measured.any():
+    if each and len(runs) > 1:
+        for run in runs:
+            axes.plot(times, run, color=style.color, linewidth=0.9, alpha=0.55, zorder=1)
+    elif len(runs) > 1 and measured.any():
         low, high = np.nanmin(runs, 0), np.nanmax(runs, 0)
         axes.fill_between(times, low, high, color=style.color, alpha=0.15, linewidth=0)
     axes.plot(

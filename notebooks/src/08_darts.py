@@ -581,8 +581,8 @@ show(
 )
 
 # %% [markdown] lang="en"
-# *Six searches over 20 epochs, mean and range, from top to bottom: true accuracy of the cell that would be derived after
-# this epoch (dotted: random search), its skip connections, the supernet's validation loss, the top eigenvalue.*
+# *Six searches over 20 epochs, thin, and their mean. From top to bottom: true accuracy of the cell that would be derived
+# after this epoch (dotted: random search), its skip connections, the supernet's validation loss, the top eigenvalue.*
 #
 # The first two charts answer the first two predictions. Search by search:
 
@@ -774,6 +774,9 @@ training = json.loads(find("results/08_full_training.json").read_text(encoding="
 found = stored.derived(-1)
 pictures = [cell_scene(getattr(found, kind), title=kind) for kind in stored.kinds]
 show(beside(*pictures, alt="The derived cells of the stored search: the normal one and the reduction cell.", gap=30))
+
+# %% [markdown] lang="en"
+# *What the stored search derived: left the normal cell, right the reduction cell.*
 
 # %%
 took = {"search": sum(row["seconds"] for row in stored.meta["sittings"])}

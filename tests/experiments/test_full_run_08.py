@@ -43,7 +43,8 @@ def test_what_was_trained_is_what_was_found(history: AlphaHistory, training: dic
     assert isinstance(found, Genotype)
     assert training["architecture"] == found.to_json()
     assert training["settings"] == plain(asdict(PLAN))
-    assert training["finished"] and len(training["rows"]) == PLAN.epochs
+    assert training["finished"]
+    assert len(training["rows"]) == PLAN.epochs
 
 
 def test_the_training_was_tested_on_the_official_images(history: AlphaHistory, training: dict[str, Any]) -> None:
@@ -58,4 +59,5 @@ def test_the_training_was_tested_on_the_official_images(history: AlphaHistory, t
 def test_each_sitting_says_where_it_ran(history: AlphaHistory, training: dict[str, Any]) -> None:
     for sitting in (*history.meta["sittings"], *training["sittings"]):
         assert {"command", "commit", "versions", "hardware", "date", "device"} <= set(sitting)
-        assert sitting["command"].startswith("nascourse ") and "cpu_hour" in sitting["command"]
+        assert sitting["command"].startswith("nascourse ")
+        assert "cpu_hour" in sitting["command"]
