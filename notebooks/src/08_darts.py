@@ -407,7 +407,7 @@ from nascourse.viz.alpha_figures import alpha_trajectories
 
 history = AlphaHistory.load(find("results/08_cell.npz"))
 show(
-    alpha_trajectories(history, "normal", width=700),
+    alpha_trajectories(history, "normal", width=640),
     alt="Fourteen small charts, one for each edge of the normal cell: the weights of eight operations over 500 steps.",
 )
 
@@ -767,16 +767,13 @@ else:  # the same in a few seconds: its accuracy means nothing
 import json
 
 from nascourse.viz.cells import cell_scene
-from nascourse.viz.compose import beside
 
 stored = AlphaHistory.load(find("results/08_full_search.npz"))
 training = json.loads(find("results/08_full_training.json").read_text(encoding="utf-8"))
-found = stored.derived(-1)
-pictures = [cell_scene(getattr(found, kind), title=kind) for kind in stored.kinds]
-show(beside(*pictures, alt="The derived cells of the stored search: the normal one and the reduction cell.", gap=30))
+show(cell_scene(stored.derived(-1).normal, title="The normal cell of the stored search"))
 
 # %% [markdown] lang="en"
-# *What the stored search derived: left the normal cell, right the reduction cell.*
+# *What the stored search derived at its end, the normal cell. (The reduction cell lies in the same file.)*
 
 # %%
 took = {"search": sum(row["seconds"] for row in stored.meta["sittings"])}
