@@ -1,5 +1,6 @@
 """A benchmark build that is broken off anywhere ends with the same bytes as one that is not."""
 
+import multiprocessing
 import os
 import random
 import signal
@@ -17,6 +18,12 @@ from nascourse.spaces.canonical import canonical
 from .tables import TINY
 
 ROWS, SIZE = 5, 3
+MORE_ROWS = 8
+"""For what is killed: long enough that a kill falls in the middle."""
+SHARDS = [
+    (f"{seeds}/{number:03d}.jsonl", 1 + rows) for seeds in ("seeds_0", "seeds_1_2") for number, rows in ((0, 3), (1, 2))
+]
+"""The files of `ROWS` rows in the order in which they are written, and their lines."""
 
 
 def run(folder: Path, rows: int = ROWS, workers: int = 1) -> int:
@@ -32,6 +39,14 @@ def content(folder: Path) -> dict[str, bytes]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     assert run(folder) == 2 * ROWS
+    assert [(name, (folder / name).read_bytes().count(b"\n")) for name, _ in SHARDS] == SHARDS
+    return folder
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("longer")
+    run(folder, MORE_ROWS)
     return folder
 
 
@@ -58,48 +73,58 @@ def test_a_part_first_and_the_rest_later(whole: Path, tmp_path: Path) -> None:
     assert content(tmp_path) == content(whole)
 
 
-@pytest.mark.parametrize("cut", range(13))
-def test_cut_at_every_record_boundary_and_inside_a_line(whole: Path, tmp_path: Path, cut: int) -> None:
-    source = (whole / "seeds_0" / "000.jsonl").read_bytes()
-    ends = [0] + [at + 1 for at, byte in enumerate(source) if byte == ord("\n")]
-    places = sorted(set(ends) | {end - 7 for end in ends[1:]} | {end - 1 for end in ends[1:]})
-    if cut >= len(places):
-        pytest.skip("fewer places than that")
-    target = tmp_path / "seeds_0" / "000.jsonl"
-    target.parent.mkdir()
-    target.write_bytes(source[: places[cut]])
-    if places[cut] in ends:
-        run(tmp_path)
-    else:
+@pytest.mark.parametrize("missing", [0, 1, 20], ids=["whole lines", "no line end", "half a line"])
+@pytest.mark.parametrize(("name", "line"), [(name, line) for name, lines in SHARDS for line in range(lines + 1)])
+def test_cut_at_every_record_boundary_and_inside_a_line(
+    whole: Path, tmp_path: Path, name: str, line: int, missing: int
+) -> None:
+    """What is left of a build that died: the shards before are whole, this one has ``line`` lines, less ``missing``
+    bytes of the last one."""
+    names = [shard for shard, _ in SHARDS]
+    for shard in names[: names.index(name) + 1]:
+        (tmp_path / shard).parent.mkdir(exist_ok=True)
+        (tmp_path / shard).write_bytes((whole / shard).read_bytes())
+    lines = (whole / name).read_bytes().splitlines(keepends=True)[:line]
+    kept = b"".join(lines)
+    (tmp_path / name).write_bytes(kept[: len(kept) - missing] if kept else b"")
+    if missing and kept:
         with pytest.warns(UserWarning, match="cut short"):
             run(tmp_path)
+    else:
+        run(tmp_path)
     assert content(tmp_path) == content(whole)
+
+
+def trained(folder: Path) -> dict[str, int]:
+    """The records of each shard."""
+    return {
+        f"{path.parent.name}/{path.name}": max(path.read_bytes().count(b"\n") - 1, 0)
+        for path in sorted(folder.rglob("*.jsonl"))
+    }
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments(whole: Path, tmp_path: Path) -> None:
-    code = (
-        "from pathlib import Path; from tests.evaluation.test_table_build import run; import sys;"
-        "run(Path(sys.argv[1])); print('done')"
-    )
-    rng, kills = random.Random(7), 0
-    while True:
-        command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        files = tmp_path / "seeds_0" / "000.jsonl"
-        until = time.monotonic() + 60
-        size = files.stat().st_size if files.exists() else 0
-        while process.poll() is None and time.monotonic() < until and kills < 2:
-            if files.exists() and files.stat().st_size > size:  # it is at work
-                time.sleep(rng.random() * 0.1)
-                os.kill(process.pid, signal.SIGKILL)
-                kills += 1
-                break
-        out, _ = process.communicate()
-        if out.strip() == b"done":
-            break
-    assert kills > 0
-    assert content(tmp_path) == content(whole)
+def test_killed_at_random_moments(longer: Path, tmp_path: Path) -> None:
+    """One process, killed a moment after so many records in all: twice in seed 0, on both sides of the end of a
+    shard, and twice in seeds 1 and 2."""
+    context = multiprocessing.get_context("forkserver")  # processes that need not import torch each
+    context.set_forkserver_preload([__name__])
+    total, rng, found = sum(trained(longer).values()), random.Random(7), []
+    for records in (1, 4, 9, 12, total):
+        process = context.Process(target=run, args=(tmp_path, MORE_ROWS))
+        process.start()
+        while process.is_alive() and (records == total or sum(trained(tmp_path).values()) < records):
+            time.sleep(0.002)
+        time.sleep(rng.random() * 0.03)
+        process.kill()
+        process.join()
+        found.append(trained(tmp_path))
+    *killed, end = [sum(records.values()) for records in found]
+    assert end == total
+    assert sum(0 < records < total for records in killed) >= 2
+    assert "seeds_1_2/000.jsonl" not in found[0]
+    assert any(MORE_ROWS < records < total for records in killed)  # in seeds 1 and 2
+    assert content(tmp_path) == content(longer)
 
 
 def test_a_shard_that_is_built_again_trains_what_is_missing_and_no_more(whole: Path, tmp_path: Path) -> None:
@@ -113,24 +138,26 @@ def test_a_shard_that_is_built_again_trains_what_is_missing_and_no_more(whole: P
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
-def test_a_killed_worker_loses_nothing(whole: Path, tmp_path: Path) -> None:
-    """Every record of seed 0 costs one worker its life: as soon as there is one more, whoever writes it is killed."""
+def test_a_killed_worker_loses_nothing(longer: Path, tmp_path: Path) -> None:
+    """Seed 0 costs one worker its life, and seeds 1 and 2 another: whoever is seen to write is killed."""
     code = (
         "from pathlib import Path; from tests.evaluation.test_table_build import run; import sys;"
-        "run(Path(sys.argv[1]), workers=2); print('done')"
+        f"run(Path(sys.argv[1]), {MORE_ROWS}, workers=2); print('done')"
     )
     command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    killed: set[int] = set()
-    while process.poll() is None and len(killed) < 2:
-        for pid in writers(tmp_path / "seeds_0") - killed:
-            os.kill(pid, signal.SIGKILL)
-            killed.add(pid)
+    groups, left = ["seeds_0", "seeds_1_2"], []
+    while process.poll() is None and groups:
+        if pids := writers(tmp_path / groups[0]):
+            os.kill(pids.pop(), signal.SIGKILL)
+            left.append(sum(trained(tmp_path).values()))
+            groups.pop(0)
         time.sleep(0.01)
     out, errors = process.communicate(timeout=120)
     assert out.strip() == b"done", errors
-    assert len(killed) == 2
-    assert content(tmp_path) == content(whole)
+    assert len(left) == 2
+    assert all(0 < records < 2 * MORE_ROWS for records in left)
+    assert content(tmp_path) == content(longer)
 
 
 def writers(folder: Path) -> set[int]:
