@@ -10,10 +10,10 @@ from nascourse.lessons.exercises.lesson_05 import (
     fitness_proportional,
     linear_rank,
     next_population,
+    next_share,
     place_chances,
-    takeover,
 )
-from nascourse.search.selection import FitnessProportional
+from nascourse.search.selection import FitnessProportional, Tournament
 
 
 def test_the_selections_by_hand() -> None:
@@ -26,11 +26,18 @@ def test_the_selections_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("size", "k"), [(16, 2), (128, 4), (1000, 10)])
-def test_the_takeover_is_that_of_the_repeated_step(size: int, k: int) -> None:
-    share, generations = 1 / size, 0
-    while share < 1 - 1 / size:
-        share, generations = 1 - (1 - share) ** k, generations + 1
-    assert takeover(size, k) == generations
+def test_the_repeated_step_is_the_closed_form(size: int, k: int) -> None:
+    """The others' share is (1 - 1/size)^(k^t) after t steps: Goldberg & Deb 1991."""
+    share = 1 / size
+    for t in range(1, 5):
+        share = next_share(share, k)
+        assert 1 - share == pytest.approx((1 - 1 / size) ** (k**t))
+
+
+def test_a_share_grows_as_tournaments_are_drawn() -> None:
+    members = np.array([1.0] * 30 + [0.0] * 70)
+    drawn = members[Tournament(3, distinct=False).draw(members, 4000, np.random.default_rng(0))]
+    assert next_share(0.3, 3) == pytest.approx(drawn.mean(), abs=0.03)
 
 
 def test_a_child_has_half_of_each() -> None:

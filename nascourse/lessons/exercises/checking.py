@@ -136,7 +136,7 @@ def _judge_function(entry: CodeExercise, fn: Callable[..., Any]) -> Verdict:
         return Verdict("passed", "")
     first = got[wrong[0]]
     untouched = isinstance(first.error, NotImplementedError) or _has_blank(getattr(fn, "__code__", None))
-    if untouched or (first.error is None and first.value is None):
+    if untouched or all(one.error is None and one.value is None for one in got):
         name = _name(entry)
         return Verdict("not tried", f"{name} returns nothing yet: write its body, down to the return, in place of ...")
     for message, mistaken in entry.mistakes:

@@ -48,8 +48,12 @@ def _refusing(shares: Callable[[Sequence[float]], list[float]]) -> Callable[[Seq
     return proportional
 
 
+def _shares(fitness: Sequence[float]) -> list[float]:
+    return [f / sum(fitness) for f in fitness]
+
+
 def _unchecked(fitness: Sequence[float]) -> list[float]:
-    return [f / sum(fitness) if sum(fitness) else 1 / len(fitness) for f in fitness]
+    return _shares(fitness) if any(fitness) else fitness_proportional(fitness)
 
 
 def _clipped(fitness: Sequence[float]) -> list[float]:
@@ -57,10 +61,7 @@ def _clipped(fitness: Sequence[float]) -> list[float]:
 
 
 def _no_care_for_zero(fitness: Sequence[float]) -> list[float]:
-    if min(fitness) < 0:
-        raise ValueError("negative fitness")
-    total = sum(fitness)
-    return [f / total for f in fitness]
+    return fitness_proportional(fitness) if min(fitness) < 0 else _shares(fitness)
 
 
 @exercise(
@@ -88,6 +89,14 @@ def fitness_proportional(fitness):
         (
             "Where all fitness is 0 you divide by 0. Nobody is better than anybody then: equal chances.",
             _no_care_for_zero,
+        ),
+        (
+            "That is the formula. Now the two cases in which it gives no probabilities: some negative, and all zero.",
+            _shares,
+        ),
+        (
+            "You move all fitness up until none is negative. Then the chances depend on the worst: raise a ValueError.",
+            lambda fitness: _shares([f - min(fitness) for f in fitness]),
         ),
         (
             "You divide by the highest fitness: your numbers do not add up to 1. Divide by the sum.",
@@ -122,12 +131,13 @@ def _rank_cases(rng: Generator) -> list[tuple[Any, ...]]:
     ]
 
 
-def _rank_with(place: Callable[[Sequence[float], float], int]) -> Callable[[Sequence[float], float], list[float]]:
-    def linear_rank(fitness: Sequence[float], pressure: float) -> list[float]:
-        n, least = len(fitness), 2 - pressure
-        return [(least + (pressure - least) * place(fitness, f) / (n - 1)) / n for f in fitness]
+def _ranked(places: Sequence[float], pressure: float) -> list[float]:
+    n, least = len(places), 2 - pressure
+    return [(least + (pressure - least) * float(place) / (n - 1)) / n for place in places]
 
-    return linear_rank
+
+def _rank_with(place: Callable[[Sequence[float], float], int]) -> Callable[[Sequence[float], float], list[float]]:
+    return lambda fitness, pressure: _ranked([place(fitness, f) for f in fitness], pressure)
 
 
 @exercise(
@@ -152,6 +162,10 @@ def linear_rank(fitness, pressure):
         (
             "You use the place in the list as the rank. The rank comes of the fitness: how many are worse?",
             _rank_with(lambda fitness, f: list(fitness).index(f)),
+        ),
+        (
+            "One argsort says who is on each place, not who has which place: count how many are worse, or sort twice.",
+            lambda fitness, pressure: _ranked(np.argsort(fitness), pressure),
         ),
         (
             "Your ranks run from 1 to n: the chances add up to more than 1. Count 0 for the worst, n - 1 for the best.",
@@ -215,51 +229,37 @@ def place_chances(k: int, p: float) -> list[float]:
 # -- 05.5 --------------------------------------------------------------------------------------------------------------
 
 
-def _grow(size: int, share: Callable[[float], float]) -> int:
-    best, generations = 1 / size, 0
-    while best < 1 - 1 / size and generations < 500:
-        best, generations = share(best), generations + 1
-    return generations
-
-
 @exercise(
     "05.5",
     title="How fast the best takes over",
-    cases=lambda rng: [(16, 2), (128, 2), (128, 4), (50, 3), (1000, 10)],
+    cases=lambda rng: [(round(float(rng.uniform(0.05, 0.9)), 2), k) for k in (2, 3, 5, 10, 1)],
     solution="""
-def takeover(size, k):
-    share = 1 / size
-    generations = 0
-    while share < 1 - 1 / size:
-        share = 1 - (1 - share) ** k
-        generations += 1
-    return generations
+def next_share(share, k):
+    return 1 - (1 - share) ** k
 """,
     mistakes=(
         (
             "You ask for k copies of the best in one tournament. One among the k contestants wins already.",
-            lambda size, k: _grow(size, lambda share: share**k),
+            lambda share, k: share**k,
         ),
         (
             "You let the share grow k-fold. So it begins, but copies meet each other later: 1 - (1 - share)^k.",
-            lambda size, k: _grow(size, lambda share: k * share),
+            lambda share, k: k * share,
         ),
+        ("That is the share of all others: those in whose tournament no copy was.", lambda share, k: (1 - share) ** k),
         (
-            "You stop one generation early: count the one that takes the share over the mark as well.",
-            lambda size, k: _grow(size, lambda share: 1 - (1 - share) ** k) - 1,
+            "That is the chance that exactly one of the contestants is a copy. Two or three win just as well.",
+            lambda share, k: k * share * (1 - share) ** (k - 1),
         ),
     ),
     hints=(
+        "When does the best not win? Ask for the probability of that.",
         "No contestant is a copy of the best with probability (1 - share)^k. In all other tournaments a copy wins.",
-        "Begin with 1 / size, repeat the step, and count until the share is at least 1 - 1 / size.",
     ),
 )
-def takeover(size: int, k: int) -> int:
-    """Generations of tournaments of k (and nothing else) until the share of the best has grown from 1/size to at least
-    1 - 1/size, by expected shares."""
-    # the others' share is (1 - 1/size)^(k^t): Goldberg & Deb 1991
-    others = math.log(1 - 1 / size)
-    return next(t for t in range(500) if math.exp(others * k**t) <= 1 / size)
+def next_share(share: float, k: int) -> float:
+    """The expected share of the best after one generation of tournaments of k, drawn with repeats."""
+    return 1 - math.prod([1 - share] * k)
 
 
 # -- 05.6 --------------------------------------------------------------------------------------------------------------
@@ -270,16 +270,21 @@ Genes = tuple[str, ...]
 def _children(
     fn: Callable[[Genes, Genes, Generator], Sequence[str]], a: Genes, b: Genes, rng: Generator
 ) -> dict[str, bool]:
-    """What 80 children say about a crossover, whatever way it draws."""
-    children = [tuple(fn(a, b, rng)) for _ in range(80)]
-    whole = all(len(child) == len(a) for child in children)
-    own = whole and all(gene in pair for child in children for gene, *pair in zip(child, a, b, strict=True))
-    from_b = [{k for k, gene in enumerate(child) if k < len(b) and gene == b[k]} for child in children]
+    """What 300 children say about a crossover, whatever way it draws."""
+    children = [tuple(fn(a, b, rng)) for _ in range(300)]
+    own = all(len(c) == len(a) and all(gene in pair for gene, *pair in zip(c, a, b, strict=True)) for c in children)
+    from_b = [frozenset(k for k, gene in enumerate(child) if k < len(b) and gene == b[k]) for child in children]
     return {
         "each gene is a parent's, in its place": own,
+        "some from b": any(from_b),
         "always half from b": all(len(places) == len(b) // 2 for places in from_b),
-        "every place comes from either": all(0 < sum(k in places for places in from_b) < 80 for k in range(len(b))),
+        "every half can be b's": len(set(from_b)) >= math.comb(len(b), len(b) // 2),
     }
+
+
+def _cut(a: Genes, b: Genes, rng: Generator) -> Genes:
+    at = int(rng.integers(1, len(a)))
+    return (*a[:at], *b[at:])
 
 
 def _half_and_half(a: Genes, b: Genes, rng: Generator) -> Genes:
@@ -307,8 +312,12 @@ def crossover(a, b, rng):
 """,
     mistakes=(
         (
-            "The first half is always a's and the second always b's: some children can never be. Draw the places.",
+            "First half of one, second half of the other: most children can never be. Draw the places.",
             _half_and_half,
+        ),
+        (
+            "A cut anywhere gives more to one parent most of the time. Draw half of the places, without repeats.",
+            _cut,
         ),
         (
             "Your child takes more from one parent at times. A coin for each place, or places drawn with repeats, make "
@@ -338,19 +347,15 @@ Member = tuple[str, float]
 
 
 def _aging_cases(rng: Generator) -> list[tuple[Any, ...]]:
-    cases = []
-    for n in (3, 4, 5, 5):
-        fitness = rng.permutation(np.linspace(0.5, 0.9, n + 1)).round(2).tolist()
-        members = [(f"cell {k}", f) for k, f in enumerate(fitness)]
-        cases.append((members[:-1], members[-1]))
-    return cases
+    drawn = [rng.permutation(np.linspace(0.5, 0.9, n + 1)).round(2).tolist() for n in (3, 4, 5, 5)]
+    everyone = [[(f"cell {k}", f) for k, f in enumerate(fitness)] for fitness in drawn]
+    return [(members[:-1], members[-1]) for members in everyone]
 
 
 def _drop(which: Callable[[list[Member]], Member]) -> Callable[[Sequence[Member], Member], list[Member]]:
     def next_population(population: Sequence[Member], child: Member) -> list[Member]:
-        everyone = [*population, child]
-        gone = which(everyone)
-        return [one for one in everyone if one != gone]
+        gone = which([*population, child])
+        return [one for one in (*population, child) if one != gone]
 
     return next_population
 
@@ -376,10 +381,6 @@ def next_population(population, child):
         (
             "You drop the worst. A lucky one is never the worst, so it stays for ever; aging drops the oldest.",
             _drop(lambda everyone: min(everyone, key=lambda one: one[1])),
-        ),
-        (
-            "You drop the best one. Aging does not look at fitness at all.",
-            _drop(lambda e: max(e, key=lambda one: one[1])),
         ),
         ("You drop the child: the last in the list is the youngest, the first the oldest.", _drop(lambda e: e[-1])),
         (
