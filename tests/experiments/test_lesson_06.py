@@ -212,3 +212,15 @@ def test_learning_climbs_with_the_right_sign_only(lesson: dict[str, Any]) -> Non
     *_, lost = lesson["learn"](updates=40, seed=1, sign=1)
     assert lost[0] < begin[0] < end[0]
     assert begin[1] == pytest.approx(6 * np.log(5))
+
+
+def test_what_the_text_says_of_the_full_run_is_what_its_rows_give() -> None:
+    stored = evidence.load("06_full_run")
+    rewards = {arm: stored.values(arm, "accuracies") for arm in REAL}
+    learned = {arm: seen[:, -100:].mean(1) - seen[:, :100].mean(1) for arm, seen in rewards.items()}
+    assert learned["REINFORCE"].min() > 0.09 > 0.03 > learned["random"].max()  # "the policy learns"
+    best = {arm: seen.max(1).mean() for arm, seen in rewards.items()}
+    assert 0 < best["REINFORCE"] - best["random"] < 0.03  # "close behind"
+    tests = {arm: stored.values(arm, "test").mean() for arm in REAL}
+    assert tests["REINFORCE"] < tests["random"] + 0.001  # "nothing better"
+    assert evidence.verdict("06_full_run").word == "undecided"
