@@ -37,7 +37,7 @@ from ..spaces.cell import CellSpace
 from ..spaces.micro import MicroCell, MicroSpace
 
 SKIP_LIMIT = 2
-"""Of the six edges of a micro cell; DARTS+ allows two in a normal cell."""
+"""Of the six edges of a micro cell; DARTS+ stops at two in a normal cell."""
 
 # -- the failure and its cures -----------------------------------------------------------------------------------------
 
@@ -165,9 +165,20 @@ def final_accuracies(evidence: Evidence) -> dict[str, list[float]]:
 
 
 def final_difference(evidence: Evidence, a: str, b: str) -> Interval:
-    """Mean true accuracy of ``a`` of `ARMS` minus that of ``b``, with a bootstrap interval."""
+    """Mean true accuracy of ``a`` of `ARMS` minus that of ``b``, with a bootstrap interval: search by search where both
+    chose from the same ones."""
     scores = final_accuracies(evidence)
-    return statistics.difference(scores[a], scores[b])
+    return statistics.difference(scores[a], scores[b], paired=_share_searches(a, b))
+
+
+def final_p(evidence: Evidence, a: str, b: str) -> float:
+    """Two-sided p-value of `final_difference`, by permutation."""
+    scores = final_accuracies(evidence)
+    return statistics.permutation_p(scores[a], scores[b], paired=_share_searches(a, b))
+
+
+def _share_searches(a: str, b: str) -> bool:
+    return ARMS[a][0] == ARMS[b][0]
 
 
 # -- is second order second order? -------------------------------------------------------------------------------------

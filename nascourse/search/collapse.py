@@ -45,23 +45,22 @@ def top_eigenvalue(loss: Callable[[Alphas], Tensor], alphas: Alphas) -> float:
 
 
 def stop_by_skips(skips: Sequence[int], limit: int) -> int:
-    """The epoch (from 0) whose architecture DARTS+ keeps: the last before more than ``limit`` edges are skip
-    connections, the last of all if that never happens, the first if it is so from the start."""
-    for epoch, count in enumerate(skips):
-        if count > limit:
-            return max(epoch - 1, 0)
-    return _last(skips)
+    """The epoch (from 0) at which DARTS+ stops, keeping its architecture: the first with ``limit`` or more edges that
+    are skip connections (Liang et al. 2019, criterion 1: two in a normal cell), the last if that never happens."""
+    return next((epoch for epoch, count in enumerate(skips) if count >= limit), _last(skips))
 
 
 def stop_by_eigenvalue(values: Sequence[float], window: int = 5, ratio: float = 0.75) -> int:
     """The epoch (from 0) whose architecture early stopping keeps (Zela et al. 2020, section 4.3).
 
     With λ̄(i) the mean of the last ``window`` eigenvalues, the search stops at the first i where λ̄(i − window) / λ̄(i)
-    is below ``ratio``, and goes back to epoch i − window. If that never happens, the last epoch.
+    is below ``ratio``, and goes back to epoch i − window. Both are means of whole windows, so it cannot stop before
+    ``2 window`` epochs. If that never happens, the last epoch. (The authors' code differs a little: a ratio of 1/1.3,
+    and never back to before a fifth of the epochs.)
     """
-    smooth = [float(np.mean(values[max(i - window + 1, 0) : i + 1])) for i in range(len(values))]
-    for i in range(window, len(values)):
-        if smooth[i] > 0 and smooth[i - window] / smooth[i] < ratio:
+    for i in range(2 * window - 1, len(values)):
+        then, now = (float(np.mean(values[end - window + 1 : end + 1])) for end in (i - window, i))
+        if now > 0 and then / now < ratio:
             return i - window
     return _last(values)
 

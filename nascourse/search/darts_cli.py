@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from ..atomic import write_text
 from ..device import pick_device
 from ..long_run import DATA, add_options, check_seed
 from ..spaces.cell import CellSpace
 from ..spaces.micro import MicroSpace
 from .darts_config import PRESETS, Order, search_images
-from .darts_run import CHECKPOINT, DartsSearch
-from .journal import compact
+from .darts_run import CHECKPOINT, GENOTYPE, HISTORY, DartsSearch
 
 ORDERS: dict[str, Order] = {"1": "first", "2": "second", "exact": "exact"}
-HISTORY, GENOTYPE = "history.npz", "genotype.json"
-"""The files in a search's folder, beside its checkpoint: α and where the numbers come from, and what it stands for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,9 +41,6 @@ def run(args: argparse.Namespace) -> int:
     search = DartsSearch(space, config, data, args.seed, device)
     print(f"{args.space} on {args.data}, preset {args.preset}, {config.order} order, {config.epochs} epochs, {device}")
     history = search.run(args.out, minutes=args.minutes, progress="darts", command=command)
-    arch = search.derived()
-    history.save(args.out / HISTORY)
-    write_text(args.out / GENOTYPE, compact(arch.to_json()) + "\n")
     skips = f"{history.skips(-1)} skip connections"
     if not search.finished:
         print(f"{search.step} of {search.total_steps} steps; {skips}; the same command goes on from {CHECKPOINT}")

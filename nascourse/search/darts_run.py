@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .. import checkpoint, provenance
-from ..atomic import not_written
+from ..atomic import not_written, write_text
 from ..data import Images, SearchData
 from ..device import device_name
 from ..errors import bad_input
@@ -32,10 +32,11 @@ from .alpha_history import AlphaHistory
 from .darts import Alphas, first_order, mixture, second_order, supernet_score, weight_step
 from .darts_config import DartsConfig
 from .derive import derive
-from .journal import identity, plain
+from .journal import compact, identity, plain
 from .streams import Stream
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, HISTORY, GENOTYPE = "checkpoint.pt", "history.npz", "genotype.json"
+"""The files in a search's folder: where it stands, α and where the numbers come from, and what α stands for now."""
 
 Regularizer = Callable[[Alphas, float], Tensor]
 """(α, part of the search that is done, 0..1) -> a term that is added to α's loss."""
@@ -144,7 +145,8 @@ class DartsSearch:
         """Search to the end, or for ``minutes``. ``finished`` then says which.
 
         folder: holds the checkpoint, from which a fresh search goes on; it is written every ``save_every`` seconds,
-        after each epoch, and last. progress: names a bar; command: how this run was started, for the record.
+        after each epoch, and last. After each epoch and last, α's history and the architecture that it stands for are
+        written beside it. progress: names a bar; command: how this run was started, for the record.
         Raises `CourseError` in one line where a loss is not finite, memory does not suffice, or the checkpoint is
         damaged or of another configuration; the checkpoint on the disk is then the last good one.
         """
@@ -161,7 +163,7 @@ class DartsSearch:
                 "a search that was interrupted within a step", "a checkpoint to go back to", "make the search anew"
             )
         if self.finished:
-            return self.history()
+            return self._published(path)
         sitting = provenance.sitting(command) | {"device": device_name(self.device), "steps": 0, "seconds": 0.0}
         self._sittings.append(sitting)
         first, begin = self.step, time.perf_counter()
@@ -178,7 +180,7 @@ class DartsSearch:
             while not self.finished:
                 if epoch_ended := self.step == (len(self.epochs) + 1) * self.steps_per_epoch:
                     self._end_epoch()
-                    bar.set_postfix(accuracy=f"{self.epochs[-1]['accuracy']:.3f}")
+                    bar.set_postfix(self._standing())
                 else:
                     self._step()
                     bar.update()
@@ -187,12 +189,29 @@ class DartsSearch:
                 if path is not None and (epoch_ended or now - saved >= save_every):
                     checkpoint.save(path, self._state(), self.describe())
                     saved = time.perf_counter()
+                if epoch_ended:
+                    self._published(path)
                 if minutes is not None and now - begin >= 60 * minutes:
                     break
         self._torn = False
         if path is not None and not self.finished:
             checkpoint.save(path, self._state(), self.describe())
-        return self.history()
+        return self._published(path)
+
+    def _published(self, checkpoint_path: Path | None) -> AlphaHistory:
+        """The history; beside the checkpoint, where there is one, as files that others read."""
+        history = self.history()
+        if checkpoint_path is not None:
+            history.save(checkpoint_path.with_name(HISTORY))
+            write_text(checkpoint_path.with_name(GENOTYPE), compact(self.derived().to_json()) + "\n")
+        return history
+
+    def _standing(self) -> dict[str, str]:
+        """What the bar shows after an epoch."""
+        last = self.history()
+        entropy = float(np.mean([last.entropy(kind)[-1].mean() for kind in last.kinds]))
+        accuracy = self.epochs[-1]["accuracy"]
+        return {"accuracy": f"{accuracy:.3f}", "entropy": f"{entropy:.3f}", "skips": str(last.skips(-1))}
 
     def _step(self) -> None:
         """One step of α, then one of the weights, as algorithm 1 has it."""

@@ -54,8 +54,8 @@ def test_what_each_arm_keeps(table: TabularBenchmark) -> None:
     row = searched(cells, [0] * 4 + [3] * 6, [1.0] * 7 + [9.0] * 3)
     kept = {name: keep(row) for name, (arm, keep) in ARMS.items() if arm == "DARTS"}
     assert kept["DARTS, at the end"] == cells[9]
-    assert kept["stop by skips"] == cells[3]
-    assert kept["stop by eigenvalue"] == cells[2]  # five epochs before the first jump of the mean
+    assert kept["stop by skips"] == cells[4]
+    assert kept["stop by eigenvalue"] == cells[4]  # five epochs before the first two whole windows that differ
     assert kept["perturbation"] == CELLS[3]
     random = ARMS["random search"][1]({"cells": CELLS})
     accuracies = [table.evaluate(MicroCell.from_string(cell), table.seeds[0]).accuracy for cell in CELLS]
@@ -121,3 +121,14 @@ def test_t1_is_first_order_at_the_virtual_step(few: SearchData) -> None:
     direct = 1 / np.hypot(1, found["share"])  # of the exact gradient and the direct term, if they were at right angles
     assert found["cosine"]["times ε (T1)"] < 0.99999
     assert found["cosine"]["times ε (T1)"] == pytest.approx(direct, abs=found["share"])
+    size, xi = search.config.batch_size, float(search.w_optimizer.param_groups[0]["lr"])
+    train, valid = (lesson_08._batch(part[:size]) for part in (few.train, few.valid))
+    search.net.train()
+    _, parts, _ = darts.look_ahead(search.net, search.alphas, train, valid, search.w_optimizer, xi)
+    expected = torch.nn.functional.cosine_similarity(parts["cell"].flatten(), exact(search, train, valid, xi), dim=0)
+    assert found["cosine"]["times ε (T1)"] == pytest.approx(float(expected), abs=1e-4)
+
+
+def exact(search: DartsSearch, train: darts.Batch, valid: darts.Batch, xi: float) -> torch.Tensor:
+    optimizer = search.w_optimizer
+    return darts.second_order(search.net, search.alphas, train, valid, optimizer, xi, scale=None)[1]["cell"].flatten()

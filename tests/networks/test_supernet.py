@@ -165,7 +165,8 @@ def test_gradient_of_alpha_is_that_of_finite_differences(case: str) -> None:
     generator = torch.Generator().manual_seed(1)
     for kind in fast.kinds:
         assert gradients[kind].abs().min() > 1e-9  # every α has a share in the loss
-        for edge in torch.randperm(len(fast.edges), generator=generator)[:2].tolist():
+        edges = torch.randperm(len(fast.edges), generator=generator).tolist()
+        for edge in edges if case == "micro" else edges[:2]:
             for op in range(len(fast.ops)):
                 step = torch.zeros_like(alphas[kind])
                 step[edge, op] = 1e-6

@@ -54,7 +54,7 @@ def test_what_a_loss_does_not_use_adds_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("skips", "limit", "kept"),
-    [([0, 1, 2, 3, 4], 2, 2), ([0, 1, 1], 2, 2), ([4, 4], 2, 0), ([0, 3, 0], 2, 0), ([0, 2, 3], 2, 1)],
+    [([0, 1, 2, 3, 4], 2, 2), ([0, 1, 1], 2, 2), ([4, 4], 2, 0), ([0, 3, 0], 2, 1), ([0, 1, 2], 3, 2)],
 )
 def test_stop_by_skips(skips: list[int], limit: int, kept: int) -> None:
     assert stop_by_skips(skips, limit) == kept
@@ -64,9 +64,11 @@ def test_stop_by_eigenvalue_goes_back_before_the_rise() -> None:
     flat = [1.0] * 10
     assert stop_by_eigenvalue(flat) == 9
     assert stop_by_eigenvalue([1.0 - 0.01 * i for i in range(10)]) == 9  # a fall is no alarm
-    # one window of ones, then threes: the mean over 5 reaches 4/3 of the mean five epochs earlier with the first three
-    # (1.4), and the search goes back five epochs
-    assert stop_by_eigenvalue([1.0] * 6 + [3.0] * 6) == 1
+    # ones, then threes: the mean over 5 reaches 4/3 of the mean five epochs earlier with the first three (1.4), and the
+    # search goes back five epochs
+    assert stop_by_eigenvalue([1.0] * 10 + [3.0] * 6) == 5
+    assert stop_by_eigenvalue([1.0] * 4 + [3.0] * 6) == 4  # the first chance: two whole windows
+    assert stop_by_eigenvalue([1.0] * 4 + [3.0] * 5) == 8  # one epoch less is too few
     assert stop_by_eigenvalue([1.0] * 6 + [1.3] * 20) == 25  # never more than 1/0.75
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
@@ -25,7 +26,7 @@ from nascourse.search import darts_run
 from nascourse.search.alpha_history import AlphaHistory
 from nascourse.search.darts import first_order, mixture, supernet_score, weight_step
 from nascourse.search.darts_config import DartsConfig
-from nascourse.search.darts_run import CHECKPOINT, DartsSearch
+from nascourse.search.darts_run import CHECKPOINT, GENOTYPE, HISTORY, DartsSearch
 from nascourse.spaces.cell import CellSpace, Genotype
 from nascourse.spaces.micro import MicroSpace
 
@@ -236,28 +237,32 @@ torch.set_num_threads(1)
 from tests.search.test_darts_run import CONFIG, search
 from dataclasses import replace
 print("ready", flush=True)
-search(replace(CONFIG, epochs=6)).run(sys.argv[1], save_every=0)
+search(replace(CONFIG, epochs=20)).run(sys.argv[1], save_every=0)
 """
 
 
 def test_killed_for_real_at_a_random_moment_it_resumes(tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    expected = search(replace(CONFIG, epochs=6)).run()
-    rng = np.random.default_rng()
+    expected = search(replace(CONFIG, epochs=20)).run()
+    rng = np.random.default_rng(0)
     for _ in range(2):
         child = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, env=os.environ, cwd=ROOT
         )
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
-        time.sleep(float(rng.uniform(0, 0.4)))
+        while not (tmp_path / CHECKPOINT).exists():
+            time.sleep(0.005)
+        time.sleep(float(rng.uniform(0, 0.1)))
         child.send_signal(signal.SIGKILL)
-        child.wait()
+        assert child.wait() == -signal.SIGKILL  # it had not come to its end
         child.stdout.close()
-    resumed = search(replace(CONFIG, epochs=6))
+    assert 0 < checkpoint.load(tmp_path / CHECKPOINT, search(replace(CONFIG, epochs=20)).describe())["step"] < 80
+    resumed = search(replace(CONFIG, epochs=20))
     same(resumed.run(tmp_path), expected)
-    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == [CHECKPOINT]
+    names = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")}
+    assert names == {CHECKPOINT, HISTORY, GENOTYPE}
     torch.set_num_threads(threads)
 
 
@@ -271,6 +276,19 @@ def test_a_slice_of_minutes_ends_with_a_checkpoint_and_goes_on(tmp_path: Path, w
     assert slices == 10  # eight steps and two ends of epochs, one thing at a time
     same(history, whole)
     assert sum(sitting["steps"] for sitting in history.meta["sittings"]) == 8
+
+
+def test_genotypes_in_slices_are_those_of_one_run(tmp_path: Path) -> None:
+    """Two kinds of cells, second order; what lies beside the checkpoint is what the search stands for, slice by slice."""
+    config = DartsConfig({"channels": 2, "cells": 3}, "second", epochs=1, batch_size=16, alpha_lr=0.1)
+    expected = DartsSearch(CellSpace(), config, DATA, 3).run()
+    while not (running := DartsSearch(CellSpace(), config, DATA, 3)).finished:
+        history = running.run(tmp_path, minutes=0)
+        same(AlphaHistory.load(tmp_path / HISTORY), history)
+        assert json.loads((tmp_path / GENOTYPE).read_text(encoding="utf-8")) == running.derived().to_json()
+        if running.finished:
+            break
+    same(history, expected)
 
 
 def test_interrupted_within_a_step_it_goes_back_to_its_checkpoint(
