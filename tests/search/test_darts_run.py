@@ -279,7 +279,7 @@ def test_a_slice_of_minutes_ends_with_a_checkpoint_and_goes_on(tmp_path: Path, w
 
 
 def test_genotypes_in_slices_are_those_of_one_run(tmp_path: Path) -> None:
-    """Two kinds of cells, second order; what lies beside the checkpoint is what the search stands for, slice by slice."""
+    """Two kinds of cells, second order; after each slice, what lies beside the checkpoint is what α stands for."""
     config = DartsConfig({"channels": 2, "cells": 3}, "second", epochs=1, batch_size=16, alpha_lr=0.1)
     expected = DartsSearch(CellSpace(), config, DATA, 3).run()
     while not (running := DartsSearch(CellSpace(), config, DATA, 3)).finished:
