@@ -40,16 +40,34 @@ def factory(request: pytest.FixtureRequest) -> ExecutorFactory | None:
         "threads": lambda: partial(ThreadPoolExecutor, 2),
         "processes": lambda: process_pool(2),
         "standard": lambda: standard_pool,
+        "kept": lambda: request.getfixturevalue("kept"),
         "dask": lambda: request.getfixturevalue("dask"),
     }
     return kinds[request.param]()
 
 
+class Kept(Processes):
+    """A pool that outlives the searches it is lent to."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Nothing: `end` is for the fixture."""
+
+    def end(self) -> None:
+        super().shutdown()
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[ExecutorFactory]:
+    pool = Kept(2)
+    yield lambda: pool
+    pool.end()
+
+
 def run(
-    journal: Path, evaluation: Any, executor: ExecutorFactory | None = None, window: int = WINDOW
+    journal: Path, evaluation: Any, executor: ExecutorFactory | None = None, budget: int = BUDGET
 ) -> History[MicroCell]:
     return search(
-        LocalSearch(MicroSpace()), evaluation, BUDGET, seed=5, window=WINDOW, executor=executor, journal=journal
+        LocalSearch(MicroSpace()), evaluation, budget, seed=5, window=WINDOW, executor=executor, journal=journal
     )
 
 
@@ -59,6 +77,28 @@ def test_the_journal_is_the_same_on_every_executor(factory: ExecutorFactory, tmp
     run(tmp_path / "serial.jsonl", slow)
     run(tmp_path / "parallel.jsonl", slow, factory)
     assert (tmp_path / "parallel.jsonl").read_bytes() == (tmp_path / "serial.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("factory", ["kept", "dask"], indirect=True)
+def test_cut_at_every_record_boundary_and_inside_every_record_it_ends_the_same_on_workers(
+    factory: ExecutorFactory, tmp_path: Path
+) -> None:
+    """The window is in the journal: what was under way when the search died is submitted anew."""
+    budget, path = 12, tmp_path / "cut.jsonl"
+    run(path, conv_share, budget=budget)
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    assert len(lines) == 1 + budget
+    for number in range(len(lines) + 1):
+        before, line = b"".join(lines[:number]), b"".join(lines[number : number + 1])
+        path.write_bytes(before)
+        run(path, conv_share, factory, budget)
+        assert path.read_bytes() == whole
+        for inside in {len(line) // 2, len(line) - 1} if line else ():
+            path.write_bytes(before + line[:inside])
+            with pytest.warns(UserWarning, match="last line was cut short"):
+                run(path, conv_share, factory, budget)
+            assert path.read_bytes() == whole
 
 
 @pytest.mark.parametrize("factory", ["processes", "standard", "dask"], indirect=True)
@@ -149,6 +189,11 @@ def test_one_worker_for_many_is_warned_of(tmp_path: Path) -> None:
         search(LocalSearch(MicroSpace()), conv_share, 2, executor=partial(ThreadPoolExecutor, 2))
 
 
+def trials_in(journal: Path) -> int:
+    """How many whole lines follow its header."""
+    return max(journal.read_bytes().count(b"\n") - 1, 0) if journal.exists() else 0
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 @pytest.mark.parametrize(("mode", "kills"), [("serial", 4), ("pool", 4), ("dask", 2)])
 def test_kill_minus_nine_at_random_moments_changes_nothing(mode: str, kills: int, tmp_path: Path) -> None:
@@ -158,20 +203,20 @@ def test_kill_minus_nine_at_random_moments_changes_nothing(mode: str, kills: int
     pids, journal = tmp_path / "pids", tmp_path / "killed.jsonl"
     pids.mkdir()
     command = [sys.executable, "-W", "ignore", "-m", "tests.search.toys", mode, str(journal), str(pids)]
-    lengths = []
-    for _ in range(kills):
+    told, rng = [0], random.Random(mode)
+    for kill in range(kills):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        begun = journal.stat().st_size if journal.exists() else 0
-        while process.poll() is None and (not journal.exists() or journal.stat().st_size <= begun):
+        while process.poll() is None and trials_in(journal) < max(told[-1] + 1, 4 * kill):
             time.sleep(0.002)
-        time.sleep(random.random() * 0.08)
+        time.sleep(rng.random() * 0.02)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        lengths.append(journal.stat().st_size)
+        told.append(trials_in(journal))
     subprocess.run(command, check=True, timeout=60, stderr=subprocess.DEVNULL)
     run(tmp_path / "whole.jsonl", Slow(str(pids)))
     assert journal.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert lengths[0] < journal.stat().st_size  # the first kill, at least, came in the middle
+    assert told == sorted(set(told))  # every run got further than the one before,
+    assert told[-1] < BUDGET  # and every kill came in the middle
     deadline = time.monotonic() + 10
     while (left := [pid for pid in alive(pids) if pid != os.getpid()]) and time.monotonic() < deadline:
         time.sleep(0.05)
