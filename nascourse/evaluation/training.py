@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -142,11 +143,18 @@ class TrainFromScratch:
             extra |= {"diverged": done.diverged, "failed": f"the training diverged in epoch {done.diverged}"}
         return Result(done.accuracy, counts.params, counts.macs, trial.fidelity, extra)
 
+    @cached_property
+    def _digests(self) -> list[str]:
+        """Of the training and of the validation images."""
+        return [self.data.train.digest(), self.data.valid.digest()]
+
     def describe(self) -> dict[str, Any]:
-        """What identifies this evaluation in a journal's header."""
+        """What identifies this evaluation in a journal's header. device: its kind, on which the numbers depend."""
         return {
             "evaluation": "train_from_scratch",
             "images": [len(self.data.train), len(self.data.valid), *self.data.train.shape],
+            "digests": self._digests,
+            "device": torch.device(self.device).type,
             "recipe": asdict(self.recipe),
             "net": {key: list(v) if isinstance(v, tuple) else v for key, v in self.net.items()},
         }

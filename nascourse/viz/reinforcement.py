@@ -230,7 +230,8 @@ def _policy_sentence(now: Snapshot, step: int, updates: int, decisions: Sequence
     sentence = f"After update {step} of {updates} ({now.told} trials). {said}"
     if now.learned:
         sentence += (
-            f" The last batch had a mean reward of {_signed(now.learned.reward, 3)}, was compared with a baseline of "
-            f"{_signed(now.learned.baseline, 3)}, and an entropy of {now.learned.entropy:.1f} nats."
+            f" The last batch had a mean reward of {_signed(now.learned.reward, 3)} and an entropy of "
+            f"{now.learned.entropy:.1f} nats; its bonus included, it was compared with a baseline of "
+            f"{_signed(now.learned.baseline, 3)}."
         )
     return sentence

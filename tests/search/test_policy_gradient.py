@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nascourse.search.controller import TableController
 from nascourse.search.policy_gradient import Learning, MakeController, PolicyGradient, surrogate
+from nascourse.spaces.micro import MicroSpace
 from tests.search.test_controller import controllers, enumerated, leaves, probabilities, skewed
 from tests.search.test_local import Chains
 
@@ -245,3 +246,24 @@ def test_seeds_that_learn_side_by_side_go_as_if_alone(make: MakeController, clip
         close(alone.baseline[0], together.baseline[k])
         for a, b in zip(alone.controller.parameters(), together.controller.parameters(), strict=True):
             close(a[0], b[k])
+
+
+def test_ppo_takes_every_one_of_its_clipped_steps() -> None:
+    """Three steps on one batch, against gradients written out: r·A·score where the clip lets it through."""
+    clip, rate, epochs = 0.05, 0.5, 3
+    learner = PolicyGradient(MicroSpace(), [3], Learning(batch=12, clip=clip, epochs=epochs), TableController)
+    (parameter,) = learner.controller.parameters()
+    learner.optimizer = torch.optim.SGD([parameter], lr=rate)  # type: ignore[assignment]
+    sample, rewards = learner.sample(), torch.linspace(0, 1, 12, dtype=torch.float64)[None]
+    advantage = (rewards - rewards.mean())[0]
+    logits, old, blocked = parameter.detach().clone().reshape(6, 5), sample.log_prob[0], 0
+    chosen = torch.nn.functional.one_hot(sample.decisions[0], 5).double()  # (batch, steps, options)
+    for _ in range(epochs):
+        ratio = ((chosen * logits.log_softmax(1)).sum((1, 2)) - old).exp()
+        moved = torch.where(advantage > 0, ratio <= 1 + clip, ratio >= 1 - clip)
+        blocked += int((~moved).sum())
+        scores = chosen - logits.softmax(1)
+        logits = logits + rate * ((moved * ratio * advantage)[:, None, None] * scores).mean(0)
+    learner.update(sample, rewards)
+    assert blocked > 0
+    torch.testing.assert_close(parameter.detach().reshape(6, 5), logits)

@@ -75,6 +75,12 @@ def policy_gradient(logits, actions, rewards, baseline):
             ),
         ),
         (
+            "You divide by the number of decisions. The score of an architecture is the sum of its decisions' scores.",
+            lambda logits, actions, rewards, baseline: (
+                policy_gradient(logits, actions, rewards, baseline) / len(logits)
+            ),
+        ),
+        (
             "You leave the baseline out. On average that is the same, but not in this batch.",
             lambda logits, actions, rewards, baseline: policy_gradient(logits, actions, rewards, 0.0),
         ),
@@ -210,6 +216,10 @@ def returns(rewards, log_probs, weight):
             lambda rewards, log_probs, weight: rewards - weight * log_probs.sum(1).mean(),
         ),
         (
+            "You pay all of it: the bonus is `weight` times -ln p.",
+            lambda rewards, log_probs, weight: rewards - log_probs.sum(1),
+        ),
+        (
             "You pay only for the last decision. The architecture is all of them: add up their ln p.",
             lambda rewards, log_probs, weight: rewards - weight * log_probs[:, -1],
         ),
@@ -240,11 +250,17 @@ def _nll(logits: Tensor, actions: Tensor) -> Tensor:
 
 def _descended(
     fn: Callable[[Tensor, Tensor, Tensor], Tensor], logits: Tensor, actions: Tensor, advantage: Tensor
-) -> list[Tensor]:
-    """The loss, and the direction that descending it takes."""
+) -> Tensor | None:
+    """The direction that descending the loss takes: its value means nothing."""
     leaf = logits.clone().requires_grad_()
     loss = fn(leaf, actions, advantage)
-    return [loss.detach(), -torch.autograd.grad(loss, leaf)[0]]
+    if loss is None or loss is ...:
+        return None
+    if loss.dim():
+        raise ValueError("the loss must be one number: take the mean over the batch")
+    if not loss.requires_grad:
+        raise ValueError("the loss has no gradient: something in it was detached")
+    return -torch.autograd.grad(loss, leaf)[0]
 
 
 @exercise(
