@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nascourse import evidence
 from nascourse.evaluation.statistics import holm
 from nascourse.evidence import Evidence
+from nascourse.experiments import lesson_08
 from nascourse.experiments.lesson_08 import ARMS, ESTIMATORS, SKIP_LIMIT, final_accuracies, final_p, truth
 from nascourse.search.collapse import stop_by_eigenvalue, stop_by_skips
+from nascourse.search.darts_run import DartsSearch
 from nascourse.spaces.micro import MicroCell, MicroSpace
 
 GUESSING = 0.1
@@ -103,3 +106,20 @@ def test_without_the_term_the_gradient_is_closer() -> None:
 
 def mean_over(recorded: Evidence, arm: str, quantity: str, name: str) -> float:
     return float(np.mean([row.values[quantity][name] for row in recorded.of(arm)]))
+
+
+def test_the_first_epoch_of_a_recorded_search_comes_out_again(collapse: Evidence) -> None:
+    """Trained anew, within what other hardware may change in 62 steps."""
+    row = next(row for row in collapse.of("DARTS") if row.seed == 3).values
+    look = lesson_08.measure(collapse.budget["curvature_images"])
+    config = lesson_08.micro_config(collapse.budget["epochs"], collapse.budget["alpha_lr"])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    search = DartsSearch(
+        MicroSpace(), config, lesson_08._micro_images(), 3, after_epoch=lambda s: look(s) or "one epoch is enough"
+    )
+    search.run()
+    torch.set_num_threads(threads)
+    (epoch,) = search.epochs
+    assert epoch["loss"] == pytest.approx(row["loss"][0], rel=0.02)
+    assert epoch["eigenvalue"] == pytest.approx(row["eigenvalue"][0], rel=0.05)

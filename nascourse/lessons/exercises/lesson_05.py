@@ -165,7 +165,7 @@ def linear_rank(fitness, pressure):
         ),
         (
             "One argsort says who is on each place, not who has which place: count how many are worse, or sort twice.",
-            lambda fitness, pressure: _ranked(np.argsort(fitness), pressure),
+            lambda fitness, pressure: _ranked(np.argsort(fitness).tolist(), pressure),
         ),
         (
             "Your ranks run from 1 to n: the chances add up to more than 1. Count 0 for the worst, n - 1 for the best.",
