@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,6 +171,43 @@ def test_a_search_never_opens_the_test_set(monkeypatch: pytest.MonkeyPatch) -> N
     assert np.isfinite(history.accuracies).all()
     assert "train_images" in opened
     assert not [key for key in opened if "test" in key]
+
+
+def test_the_journal_of_other_images_is_refused_in_one_line(tiny: SearchData, tmp_path: Path) -> None:
+    """They are as many and of the same shape: their digest tells them apart."""
+    path = tmp_path / "journal.jsonl"
+    search(RandomSearch(MicroSpace()), evaluation_on(tiny), 1, journal=path)
+    before = path.read_bytes()
+    brighter = replace(tiny.valid, pixels=tiny.valid.pixels // 2 + 100)
+    relabelled = replace(tiny.train, labels=tiny.train.labels.flip(0))
+    for other in (replace(tiny, valid=brighter), replace(tiny, train=relabelled)):
+        with pytest.raises(CourseError, match=r"got 'evaluation .* as in journal\.jsonl") as caught:
+            search(RandomSearch(MicroSpace()), evaluation_on(other), 2, journal=path)
+        assert "\n" not in str(caught.value)
+        assert path.read_bytes() == before
+    copied = SearchData(*(replace(images, pixels=images.pixels.clone()) for images in (tiny.train, tiny.valid)))
+    assert len(search(RandomSearch(MicroSpace()), evaluation_on(copied), 2, journal=path)) == 2
+
+
+def test_images_are_read_for_their_digest_once(tiny: SearchData, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def digest(images: data_module.Images) -> str:
+        read.append(len(images))
+        return "0"
+
+    monkeypatch.setattr(data_module.Images, "digest", digest)
+    evaluation = evaluation_on(tiny)
+    evaluation(Trial(0, CELL, 1))
+    assert read == []
+    assert evaluation.describe() == evaluation.describe()
+    assert read == [256, 300]
+
+
+def test_the_kind_of_device_is_part_of_what_it_is_and_its_number_is_not(tiny: SearchData) -> None:
+    described = [TrainFromScratch(tiny, Recipe(), NET, device).describe() for device in ("cpu", "cuda", "cuda:1")]
+    assert [one["device"] for one in described] == ["cpu", "cuda", "cuda"]
+    assert described[1] == described[2]
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"epochs": -1}])
