@@ -41,6 +41,7 @@ ALGORITHMS: dict[str, Callable[[], Evolution[MicroCell]]] = {
         SPACE, 6, 2, selection=LinearRank(1.8, replace=False), crossover=half_of_each, update=DropWorstOrOldest(0.5)
     ),
     "worst of some": lambda: Evolution(SPACE, 6, selection=Tournament(2, 0.7), update=DropWorst(among=2)),
+    "nobody goes": lambda: Evolution(SPACE, 6, 2, selection=Tournament(3), update=KeepAll()),
 }
 every_algorithm = pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS)
 
@@ -133,7 +134,8 @@ def test_the_population_keeps_its_size_and_only_the_living_have_children(
     strategy = make()
     history = search(strategy, smooth, 60, seed=1, window=window)
     alive = list(populations(strategy.generations))
-    assert {len(population) for population in alive} == {strategy.size}
+    growth = strategy.children if isinstance(strategy.update, KeepAll) else 0
+    assert [len(population) for population in alive] == [strategy.size + growth * age for age in range(len(alive))]
     assert set(alive[-1]) == set(numbers(strategy.population))
     born = [number for generation in strategy.generations for number in generation.born]
     assert born == list(range(len(born)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
 from itertools import combinations, pairwise, permutations, product
 
 import numpy as np
@@ -153,23 +152,39 @@ def test_more_pressure_leaves_fewer_parents_as_many_as_theory_says() -> None:
         assert left == pytest.approx(expected, abs=1.5)  # a standard error is below 0.5
 
 
-@pytest.mark.parametrize("k", [2, 4, 8])
-def test_the_takeover_time_of_tournaments(k: int) -> None:
-    """(ln N + ln ln N)/ln k, Goldberg & Deb 1991; in steps of whole generations and with luck, so within one."""
+def exact_takeover(k: int, n: int) -> tuple[float, float, float]:
+    """Mean and standard deviation of the takeover time of a tournament of k, and the chance that the best is lost.
+
+    With i copies of the best among n, each of the n parents is one with 1 − (1 − i/n)^k: a Markov chain on i.
+    """
+    share, generations = np.arange(n + 1) / n, np.arange(1, 81)
+    step = stats.binom.pmf(np.arange(n + 1), n, (1 - (1 - share) ** k)[:, None])
+    at = np.eye(n + 1)[1]
+    full = [0.0]
+    for _ in generations:
+        at = at @ step
+        full.append(at[n])
+    times = np.diff(full) / at[n]
+    mean = float(times @ generations)
+    return mean, math.sqrt(times @ generations**2 - mean**2), float(at[0])
+
+
+@pytest.mark.parametrize(("k", "runs"), [(2, 60), (4, 60), (8, 200)])
+def test_the_takeover_time_of_tournaments(k: int, runs: int) -> None:
     n, rng = 128, np.random.default_rng(5)
-    runs = [takeover_time(Tournament(k, distinct=False), n, rng) for _ in range(60)]
-    times = [run for run in runs if run is not None]
-    theory = (math.log(n) + math.log(math.log(n))) / math.log(k)
-    assert np.mean(times) == pytest.approx(theory, abs=1.25)
-    extinction = fixed_point(lambda lost: math.exp(k * (lost - 1)))  # of a branching process, Poisson(k) copies each
-    assert stats.binomtest(len(runs) - len(times), len(runs), extinction).pvalue > 1e-3
+    found = [takeover_time(Tournament(k, distinct=False), n, rng) for _ in range(runs)]
+    times = [run for run in found if run is not None]
 
+    def fits(size: int) -> bool:
+        """By a z-test at 1e-3."""
+        mean, deviation, _ = exact_takeover(size, n)
+        return abs(np.mean(times) - mean) < stats.norm.ppf(1 - 5e-4) * deviation / math.sqrt(len(times))
 
-def fixed_point(function: Callable[[float], float]) -> float:
-    value = 0.0
-    for _ in range(100):
-        value = function(value)
-    return value
+    assert [size for size in range(1, 12) if fits(size)] == [k]  # so many runs that no neighbour fits
+    mean, _, lost = exact_takeover(k, n)
+    assert stats.binomtest(runs - len(times), runs, lost).pvalue > 1e-3
+    # (ln N + ln ln N)/ln k, Goldberg & Deb 1991, counts no luck and no whole generations
+    assert 0 < mean - (math.log(n) + math.log(math.log(n))) / math.log(k) < 1
 
 
 def test_linear_rank_of_pressure_2_takes_over_like_a_tournament_of_two() -> None:
