@@ -233,9 +233,10 @@ def add_arguments(parser: Any) -> None:
     made.add_argument("--rows", type=int, default=None, help="only the first rows of the table")
     made.add_argument("--folder", type=Path, default=SHARDS)
     made.set_defaults(act=_build)
-    from . import table_pack  # which builds on this module
+    from . import table_pack, table_show  # which build on this module
 
     table_pack.add_actions(actions)
+    table_show.add_actions(actions)
 
 
 def run(args: Any) -> int:
