@@ -265,10 +265,14 @@ def local_cluster(workers: int = 2) -> Iterator[ExecutorFactory]:
     Raises `CourseError` where Dask is not installed.
     """
     try:
+        import dask
         from dask.distributed import Client, LocalCluster
     except ImportError as error:
         raise bad_input("no Dask", "the extra 'dask'", "pip install -e .[dask]") from error
+    # a worker that dies is replaced; if the new one took more than 15 seconds to come, Dask would give it up for good
+    patience = {"distributed.deploy.lost-worker-timeout": "1 hour"}
     with (
+        dask.config.set(patience),
         LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
         ) as cluster,

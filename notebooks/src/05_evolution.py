@@ -278,7 +278,9 @@ def share_of_best(selection, rng, size=128, generations=12):
 
 
 # %%
-SELECTIONS = {f"tournament of {k}": Tournament(k, distinct=False) for k in (2, 5, 10)} | {"fitness": FitnessProportional()}
+SELECTIONS = {f"tournament of {k}": Tournament(k, distinct=False) for k in (2, 5, 10)} | {
+    "fitness": FitnessProportional()
+}
 figure, axes = chart(xlabel="generation", ylabel="share of the best", height=320)
 for style, (name, selection) in zip(map(series_style, range(4)), SELECTIONS.items()):
     runs = [share_of_best(selection, np.random.default_rng(seed)) for seed in range(8)]
@@ -610,7 +612,8 @@ for k, (sample, pairs) in enumerate(ends.items()):
     axes.plot(x.mean(), y.mean(), style.marker, color=style.color, markersize=11, label=f"sample of {sample}")
 axes.legend(frameon=False, fontsize=9)
 show(
-    figure, alt="Regret against diversity of the final population for five sample sizes: the larger the sample, the less diversity."
+    figure,
+    alt="Regret against diversity of the final population for five sample sizes: the larger the sample, the less diversity.",
 )
 
 # %% [markdown] lang="en"
