@@ -796,6 +796,10 @@ print(f"supernet: {stored.epochs[-1]['accuracy']:.4f} on its validation images; 
 print(f"derived: {training['params']:,} parameters, test accuracy {training['test']:.4f} on 10,000 images")
 
 # %% [markdown] lang="en"
+# One search and one training: the numbers say that the machinery works from end to end. They do not say whether the search
+# was worth its time. For that a few random genotypes would have to be trained beside it, in the same way.
+
+# %% [markdown] lang="en"
 # ## What goes wrong
 #
 # Lesson 07 met three traps on small examples: a product that multiplies by ε (T1), a step that binds a name (T2), and
