@@ -5,8 +5,8 @@ A step is the gradient of α on one batch with Adam, then the weights' gradient 
 the paper's settings. The reference takes all gradients in both halves, as the authors' code does, in contiguous
 float32; this course's step is `search.darts` as a search runs it (on a GPU in mixed precision). Both start from equal
 numbers, whose first losses must agree. Steps are timed in pairs, one of each in turn; the last lines are the median of
-the ratios, and the peak memory of each in a process of its own. On 2 cores the ratio was 4.0 (3 pairs, 3.4 to 4.2,
-other programs at low priority; peaks 3.5 and 6.0 GiB, on one thread). The path on a GPU has not been timed yet.
+the ratios, and the peak memory of each in a process of its own. On 2 cores the ratio was 3.4 (5 pairs, 3.1 to 4.1;
+peaks 5.9 and 6.0 GiB; on one thread 3.5 and 6.0 GiB). The path on a GPU has not been timed yet.
 """
 
 from __future__ import annotations

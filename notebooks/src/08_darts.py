@@ -395,7 +395,7 @@ for name, size in (("supernet", whole), ("partial channels", part), ("derived ce
 # Much of this is avoidable work. Edges from one node apply the same ReLU and the same pooling to the same tensor; the
 # step of α needs no gradient of $w$, and the step of $w$ none of α. The package does such things once or not at all,
 # with the same numbers as our plain cell. `benchmarks/darts_step.py` times a first-order step against a plain supernet
-# like the one above, and says what it gave: on two CPU cores, with the paper's search network, a factor of four.
+# like the one above, and says what it gave: on two CPU cores, with the paper's search network, a factor of three to four.
 
 # %% [markdown] lang="en"
 # ## See it
