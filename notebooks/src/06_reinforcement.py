@@ -720,6 +720,9 @@ print(f"ln 5 = {np.log(5):.3f}, all begin at {paths['reward −p ln p'][0]:.3f}"
 for name, (path, chances) in descended.items():
     print(f"{name:24} ends at {path[-1]:.3f}:", *(f"{chance:.2f}" for chance in chances))
 
+# %% tags=["nbval-check-output"]
+print("rise:", [name for name, path in paths.items() if path[-1] > path[0] + 0.01])
+
 # %%
 figure, axes = chart(xlabel="steps", ylabel="entropy of the policy")
 for k, (name, path) in enumerate(paths.items()):
