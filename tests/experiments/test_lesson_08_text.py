@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from nascourse.evidence import Evidence
 from nascourse.experiments import lesson_08
 from nascourse.experiments.lesson_08 import ARMS, ESTIMATORS, SKIP_LIMIT, final_accuracies, final_p, truth
 from nascourse.search.collapse import stop_by_eigenvalue, stop_by_skips
+from nascourse.search.darts_config import PRESETS
 from nascourse.search.darts_run import DartsSearch
 from nascourse.spaces.micro import MicroCell, MicroSpace
 
@@ -102,6 +104,18 @@ def test_without_the_term_the_gradient_is_closer() -> None:
     assert mean["times ε (T1)"] > mean["ε as in the code"] > 0.9
     assert mean["first order"] > 0.9
     assert evidence.verdict("08_second_order").word == "fails"
+
+
+def test_it_points_better_later_because_its_step_is_shorter_not_because_it_is_truer() -> None:
+    recorded = evidence.load("08_second_order")
+    epochs = recorded.budget["epochs"]
+    config = replace(PRESETS["cell"]["lesson"].config, epochs=epochs)
+    assert 0.05 < config.learning_rate(epochs - 1) / config.learning_rate(0) < 0.15  # "falls to a tenth"
+    rows = [row.values for row in recorded.of("genotypes")]
+    product = np.mean([row["product"][ESTIMATORS[0]] for row in rows], axis=0)
+    share = np.mean([row["share"] for row in rows], axis=0)
+    assert abs(product[-3:].mean() - product[:3].mean()) < 0.1
+    assert share[-1] < share[0] / 4
 
 
 def mean_over(recorded: Evidence, arm: str, quantity: str, name: str) -> float:

@@ -252,7 +252,7 @@ def test_killed_for_real_at_a_random_moment_it_resumes(tmp_path: Path) -> None:
         )
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
-        while not (tmp_path / CHECKPOINT).exists():
+        while child.poll() is None and not (tmp_path / CHECKPOINT).exists():
             time.sleep(0.005)
         time.sleep(float(rng.uniform(0, 0.1)))
         child.send_signal(signal.SIGKILL)
