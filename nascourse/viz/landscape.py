@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -30,7 +31,7 @@ def regret_curves(arms: Mapping[str, ArrayLike], *, floor: float | None = None) 
 
 def seed_agreement(table: TabularBenchmark, a: int = 0, b: int = 1, top: int = 100) -> Figure:
     """Validation accuracy with seed ``a`` against seed ``b``: all cells, and on top of them the ``top`` best by mean,
-    with Kendall's tau of both. Raises `CourseError` where the seeds are not stored."""
+    with Kendall's tau of both; zoomed in like `accuracy_landscape`. Raises `CourseError` where a seed is not stored."""
     overall, among_best = table.tau(a, b), table.tau(a, b, top)
     both = table.curves[:, [a, b], -1]
     best = both[table.best_rows(top)]
@@ -45,22 +46,44 @@ def seed_agreement(table: TabularBenchmark, a: int = 0, b: int = 1, top: int = 1
     axes = figure.axes[0]
     low, high = np.nanmin(both), np.nanmax(both)
     axes.plot([low, high], [low, high], color=INK, linewidth=1, linestyle=":")
+    edge = _zoom_in(axes, np.nanmin(both, axis=1))
+    if edge is not None:
+        axes.set_xlim(left=edge)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.2f}")
     return figure
 
 
 def accuracy_landscape(table: TabularBenchmark, marked: Mapping[str, Sequence[MicroCell]] | None = None) -> Figure:
     """Mean validation accuracy of each distinct cell that is in the table against its parameters; ``marked``: cells to
-    be drawn on top, by name (what a search found, for one)."""
+    be drawn on top, by name (what a search found, for one). Zoomed in where a few lie far below all others, as the cell
+    does that computes nothing and guesses; a note says how many."""
     cells = [table.cell(int(row)) for row in table.best_rows()]
     groups = {"distinct cells": cells} | {name: list(some) for name, some in (marked or {}).items()}
-    return accuracy_scatter(
+    figure = accuracy_scatter(
         {
             name: ([r.params for r in results], [r.accuracy for r in results])
             for name, some in groups.items()
             for results in [[table.evaluate(cell) for cell in some]]
         }
     )
+    _zoom_in(figure.axes[0], table.means)
+    return figure
+
+
+def _zoom_in(axes: Axes, accuracies: ArrayLike) -> float | None:
+    """Leave out, at the bottom, what lies further below the lowest thousandth than a tenth of all others' range; the
+    edge of the picture, or None where nothing does."""
+    values = np.asarray(accuracies, dtype=float)
+    values = values[~np.isnan(values)]
+    low, high = float(np.quantile(values, 0.001)), float(values.max())
+    edge = low - (high - low) / 10
+    hidden = int((values < edge).sum())
+    if not hidden:
+        return None
+    axes.set_ylim(bottom=edge)
+    note = f"{hidden} cell{'s' * (hidden > 1)} far below"
+    axes.annotate(note, (0.98, 0.03), xycoords="axes fraction", ha="right", fontsize=9, color=INK)
+    return edge
 
 
 def neighbour_correlation(table: TabularBenchmark) -> Figure:

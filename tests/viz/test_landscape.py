@@ -67,6 +67,16 @@ def test_the_landscape_shows_every_distinct_cell_and_what_is_marked(table: Tabul
     assert len(figure_png(figure, 160)) < 200_000
 
 
+def test_the_cell_that_only_guesses_does_not_squeeze_the_picture() -> None:
+    figure = accuracy_landscape(TabularBenchmark.load())
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["1 cell far below"]
+    bottom, top = axes.get_ylim()
+    accuracies = np.sort(np.asarray(axes.collections[0].get_offsets())[:, 1])
+    assert accuracies[0] < bottom < accuracies[1] < accuracies[-1] < top
+    assert accuracies[1] - bottom < 0.2 * (top - bottom)
+
+
 def test_neighbours_are_drawn_by_the_number_of_edges(table: TabularBenchmark) -> None:
     axes = neighbour_correlation(table).axes[0]
     assert axes.lines[1].get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
