@@ -15,13 +15,14 @@ from typing import Any
 _PACKAGES = ("nascourse", "numpy", "scipy", "torch")
 
 
-def sitting(command: str, workers: int = 0) -> dict[str, Any]:
-    """A JSON object to store beside what was computed. workers: processes it ran in; 0: in this one."""
+def sitting(command: str, workers: int = 0, threads: int | None = None) -> dict[str, Any]:
+    """A JSON object to store beside what was computed. workers: processes it ran in; 0: in this one; threads: of each,
+    where the code sets them (None: as `hardware` finds them)."""
     return {
         "command": command,
         "commit": commit(),
         "versions": versions(),
-        "hardware": hardware(workers),
+        "hardware": hardware(workers) | ({} if threads is None else {"threads": threads}),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
 

@@ -181,11 +181,10 @@ def build(
     """Train whatever is missing of the first ``rows`` rows (None: all); returns how many cells were trained.
 
     workers: processes, one thread each; one works in this process. The design and where it ran are written beside.
+    Raises `CourseError`, and changes nothing, where the folder has shards of another design.
     """
     design = design or Design()
     total = len(order()) if rows is None else min(rows, len(order()))
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "design.json", compact(design.describe()) + "\n")
     tasks: list[tuple[Shard, int, int]] = []
     for seeds in groups:
         for number in range(-(-total // shard_size)):
@@ -194,11 +193,19 @@ def build(
             missing = wanted - done_in(shard, design)
             if missing > 0:
                 tasks.append((shard, wanted, missing))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "design.json", compact(design.describe()) + "\n")
     if tasks:
+        sitting = provenance.sitting(_command(groups, workers, rows), workers, threads=1)
         with (folder / SITTINGS).open("a") as file:
-            file.write(compact(provenance.sitting(f"nascourse bench build --workers {workers}", workers)) + "\n")
+            file.write(compact(sitting) + "\n")
     with tqdm(total=sum(missing for _, _, missing in tasks), unit="cell", desc="benchmark") as bar:
         return sum(_run(tasks, design, workers, bar))
+
+
+def _command(groups: Sequence[tuple[int, ...]], workers: int, rows: int | None) -> str:
+    chosen = "all" if len(groups) == len(SEED_GROUPS) else ",".join(str(seed) for group in groups for seed in group)
+    return f"nascourse bench build --seeds {chosen} --workers {workers}" + (f" --rows {rows}" if rows else "")
 
 
 def done_in(shard: Shard, design: Design) -> int:
@@ -246,5 +253,5 @@ def run(args: Any) -> int:
 def _build(args: Any) -> int:
     groups = SEED_GROUPS if args.seeds == "all" else (tuple(int(s) for s in args.seeds.split(",")),)
     trained = build(args.folder, groups=groups, workers=args.workers, rows=args.rows)
-    print(f"{trained} cells trained; hardware: {compact(provenance.hardware(args.workers))}")
+    print(f"{trained} cell{'s' * (trained != 1)} trained")
     return 0

@@ -44,7 +44,7 @@ def _between_seeds(table: TabularBenchmark) -> list[str]:
     for a, b in combinations(range(table.curves.shape[1]), 2):
         parts = []
         for top, name in ((None, "overall"), (TOP, f"among the best {TOP}")):
-            pairs = table.curves[table.best_rows(top)][:, [a, b], -1]
+            pairs = table.curves[table.rows_chosen_apart(a, b, top)][:, [a, b], -1]
             number = int((~np.isnan(pairs).any(axis=1)).sum())
             parts.append(f"{table.tau(a, b, top):.2f} {name} ({number:,})" if number > 1 else f"not known {name}")
         lines.append(f"tau of seeds {a} and {b}: {', '.join(parts)}")

@@ -77,8 +77,9 @@ class TabularBenchmark:
     """An `Evaluation` by look-up. Accuracies are fractions of the validation images; a fidelity is a number of epochs.
 
     A fidelity below the last reads the learning curve of the full training, whose learning rate falls to zero at the
-    last epoch only: it is the training stopped early, not one planned to be short. Seconds are those of the recorded
-    training (with its tests), a part of them for a part of its epochs.
+    last epoch only: it is the training stopped early, not one planned to be short. Seconds are those of a recorded
+    training (with its tests), a part of them for a part of its epochs; a cell has one price, the smallest over the
+    stored seeds, because whatever else the machine did can only add to it.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], digest: str) -> None:
@@ -104,8 +105,7 @@ class TabularBenchmark:
         self.means: NDArray[np.float64] = mean[:, -1]
         # by seed, and after the last seed the mean over seeds; as lists, which answer faster than arrays
         self._accuracy = [*self.curves.transpose(1, 0, 2).tolist(), mean.tolist()]
-        seconds = np.stack([_filled(column) for column in arrays["seconds"].T])
-        self._seconds = [*seconds.tolist(), seconds[list(self.seeds)].mean(axis=0).tolist()]
+        self._seconds: list[float] = _filled(np.fmin.reduce(arrays["seconds"][:, list(self.seeds)], axis=1)).tolist()
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None) -> Self:
@@ -144,7 +144,7 @@ class TabularBenchmark:
             raise bad_input(f"fidelity={fidelity!r}", f"epochs in 1..{self.epochs}", "choose a whole number of epochs")
         slot = self._slot(seed)
         accuracy = self._accuracy[slot][row][epochs - 1]
-        extra: dict[str, Any] = {"seconds": self._seconds[slot][row] * epochs / self.epochs, "seed": seed}
+        extra: dict[str, Any] = {"seconds": self._seconds[row] * epochs / self.epochs, "seed": seed}
         if accuracy != accuracy:
             self._require(cell, row, seed)
             extra["failed"] = f"the training diverged within {epochs} epochs"
@@ -210,11 +210,15 @@ class TabularBenchmark:
         return np.sort(self.means[~np.isnan(self.means)])
 
     def rank(self, cell: MicroCell) -> int:
-        """1 for the best: one more than the number of distinct functions with a higher mean."""
-        return 1 + len(self._ascending) - int(np.searchsorted(self._ascending, self._mean_of(cell), side="right"))
+        """1 for the best: one more than the number of distinct functions with a higher mean. A cell whose trainings all
+        diverged comes after all others."""
+        mean = self._mean_of(cell)
+        below = 0 if math.isnan(mean) else int(np.searchsorted(self._ascending, mean, side="right"))
+        return 1 + len(self._ascending) - below
 
     def regret(self, cell: MicroCell) -> float:
-        """How much less than the best mean its mean is. Differences below `Noise.floor` mean nothing."""
+        """How much less than the best mean its mean is; NaN where all its trainings diverged. Differences below
+        `Noise.floor` mean nothing."""
         return float(self._ascending[-1] - self._mean_of(cell))
 
     def _mean_of(self, cell: MicroCell) -> float:
@@ -264,10 +268,21 @@ class TabularBenchmark:
         floor = training / math.sqrt(len(self.seeds))
         return Noise(training, floor, regret_by_chance(self._ascending, floor), len(final))
 
+    def rows_chosen_apart(self, a: int, b: int, top: int | None = None) -> NDArray[np.intp]:
+        """The ``top`` best rows (None: all) by the mean of the seeds other than ``a`` and ``b``, whose agreement among
+        them is then not touched by the choice. (Among cells with a high *sum* of two scores, one is low where the other
+        is high: equally good cells would seem to be ranked in opposite orders.) Where no other seed is stored for every
+        cell there is only the mean, with that effect."""
+        others = [seed for seed in self.seeds if seed not in (a, b)]
+        if top is None or not others:
+            return self.best_rows(top)
+        means = _mean(self.curves[:, others, -1], axis=1)
+        return np.argsort(-means, kind="stable")[: min(top, int((~np.isnan(means)).sum()))]
+
     def tau(self, a: int, b: int, top: int | None = None) -> float:
-        """Kendall's tau between the accuracies of two seeds: over all cells that have both, or over the ``top`` best by
-        mean (chosen with the help of both seeds, so it flatters neither). Raises `CourseError` with fewer than two."""
-        pairs = self.curves[self.best_rows(top)][:, [self._slot(a), self._slot(b)], -1]
+        """Kendall's tau between the accuracies of two seeds: over all cells that have both, or over the ``top`` best of
+        `rows_chosen_apart`. Raises `CourseError` with fewer than two."""
+        pairs = self.curves[self.rows_chosen_apart(a, b, top)][:, [self._slot(a), self._slot(b)], -1]
         pairs = pairs[~np.isnan(pairs).any(axis=1)]
         if len(pairs) < 2:
             raise bad_input(f"seeds {a} and {b}", "two cells with both seeds", "go on with: nascourse bench build")

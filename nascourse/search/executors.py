@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Any, Generic
 
-from ..errors import bad_input
+from ..errors import CourseError, bad_input
 from ..spaces.base import A, Evaluation, Result, Trial
 from .journal import failure, settled
 
@@ -175,6 +176,9 @@ class Processes(Executor):
         self._all: set[_Worker] = set()
         self._closing = False
 
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        self.shutdown(wait=kind is None)  # after an error or an interrupt nobody waits for the rest
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         return self._threads.submit(self._run, fn, args, kwargs)
 
@@ -195,6 +199,8 @@ class Processes(Executor):
             if worker is None:
                 worker = self._mine.worker = _Worker()
                 self._all.add(worker)
+                if self._closing:  # it was asked for before
+                    worker.process.terminate()
             try:
                 well, value = worker.call(fn, args, kwargs)
             except (EOFError, OSError):
@@ -203,7 +209,7 @@ class Processes(Executor):
                 self._mine.worker = None
                 continue
             if not well:
-                raise RuntimeError(value)
+                raise value if isinstance(value, CourseError) else RuntimeError(value)
             return value
         raise WorkerLost(f"the worker died {ATTEMPTS} times")
 
@@ -232,22 +238,34 @@ class _Worker:
 
 def _serve(pipe: Connection) -> None:
     """A worker's life: tell that it is there, then answer calls until the pipe ends."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads in each of two processes are slower than one
+    if "OMP_NUM_THREADS" not in os.environ:
+        os.environ["OMP_NUM_THREADS"] = "1"  # two threads in each of two processes are slower than one
+        if torch := sys.modules.get("torch"):  # imported by the script that this process began with
+            torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the search, which ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         pipe.send("ready")
         while True:
-            try:
-                fn, args, kwargs = pipe.recv()
-                answer = (True, fn(*args, **kwargs))
-            except (EOFError, OSError):
-                return
-            except Exception as error:
-                answer = (False, f"{type(error).__name__}: {error}")
-            pipe.send(answer)
-    except (BrokenPipeError, ConnectionResetError):
+            pipe.send(_answer(pipe))
+    except (EOFError, OSError):  # the other end is gone
         return
+
+
+def _answer(pipe: Connection) -> tuple[bool, Any]:
+    """Whether the next call went well, and what it returned, or what it raised in words; raises when the pipe ends."""
+    try:
+        fn, args, kwargs = pipe.recv()
+    except (EOFError, OSError):
+        raise
+    except Exception as error:  # what was sent cannot be imported here
+        return False, f"{type(error).__name__}: {error}"
+    try:
+        return True, fn(*args, **kwargs)
+    except CourseError as error:
+        return False, error
+    except Exception as error:
+        return False, f"{type(error).__name__}: {error}"
 
 
 def _end_with_parent() -> None:

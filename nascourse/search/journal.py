@@ -231,11 +231,12 @@ def settled(result: Any) -> Result:
     accuracy = float(result.accuracy)
     extra = plain(result.extra) if result.extra else {}
     if not math.isfinite(accuracy):
-        return failure(extra.pop("failed", f"accuracy {accuracy}"), **extra)
+        failed = failure(extra.get("failed", f"accuracy {accuracy}"))
+        accuracy, extra = math.nan, {**extra, **failed.extra}
     fidelity = None if result.fidelity is None else int(result.fidelity)
     return Result(accuracy, int(result.params), int(result.macs), fidelity, extra)
 
 
-def failure(reason: object, **extra: Any) -> Result:
+def failure(reason: object) -> Result:
     """The result of an evaluation that failed: accuracy NaN, the reason on one line in ``extra["failed"]``."""
-    return Result(math.nan, extra={"failed": " ".join(str(reason).split())[:300], **extra})
+    return Result(math.nan, extra={"failed": " ".join(str(reason).split())[:300]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -72,7 +73,8 @@ def search_curve(
     ylabel: str = "best validation accuracy so far",
 ) -> Figure:
     """How good the best found so far is, for each arm an array (runs, trials): the median over runs as a line, the
-    middle half of the runs (quartiles) as a band. ``optimum``: a dotted line at what can be reached at most."""
+    middle half of the runs (quartiles) as a band; NaN: no success yet, left out. ``optimum``: a dotted line at what can
+    be reached at most."""
     named = arms if isinstance(arms, Mapping) else {"": arms}
     figure, axes = chart(xlabel=xlabel, ylabel=ylabel)
     for k, (name, values) in enumerate(named.items()):
@@ -80,7 +82,9 @@ def search_curve(
         if best.ndim != 2 or best.size == 0:
             raise bad_input(f"an array of shape {best.shape}", "shape (runs, trials)", "stack one row for each run")
         style, trials = series_style(k), np.arange(1, best.shape[1] + 1)
-        low, median, high = np.quantile(best, (0.25, 0.5, 0.75), axis=0)
+        with warnings.catch_warnings():  # of trials where no run has a success yet
+            warnings.simplefilter("ignore", RuntimeWarning)
+            low, median, high = np.nanquantile(best, (0.25, 0.5, 0.75), axis=0)
         if len(best) > 1:
             axes.fill_between(trials, low, high, color=style.color, alpha=0.15, linewidth=0)
         axes.plot(

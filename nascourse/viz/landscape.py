@@ -30,11 +30,12 @@ def regret_curves(arms: Mapping[str, ArrayLike], *, floor: float | None = None) 
 
 
 def seed_agreement(table: TabularBenchmark, a: int = 0, b: int = 1, top: int = 100) -> Figure:
-    """Validation accuracy with seed ``a`` against seed ``b``: all cells, and on top of them the ``top`` best by mean,
-    with Kendall's tau of both; zoomed in like `accuracy_landscape`. Raises `CourseError` where a seed is not stored."""
+    """Validation accuracy with seed ``a`` against seed ``b``: all cells, and on top of them the ``top`` best by the
+    other seeds (`TabularBenchmark.rows_chosen_apart`), with Kendall's tau of both; zoomed in like `accuracy_landscape`.
+    Raises `CourseError` where a seed is not stored."""
     overall, among_best = table.tau(a, b), table.tau(a, b, top)
     both = table.curves[:, [a, b], -1]
-    best = both[table.best_rows(top)]
+    best = both[table.rows_chosen_apart(a, b, top)]
     figure = accuracy_scatter(
         {
             f"all cells: τ = {overall:.2f}": (both[:, 0], both[:, 1]),

@@ -1,5 +1,6 @@
 """A benchmark build that is broken off anywhere ends with the same bytes as one that is not."""
 
+import json
 import multiprocessing
 import os
 import random
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from nascourse.cli import main
 from nascourse.errors import CourseError
+from nascourse.evaluation import table_build
 from nascourse.evaluation.table_build import Design, Shard, build, build_shard, done_in, order, train_cell
 from nascourse.spaces.canonical import canonical
 
@@ -190,6 +193,48 @@ def test_another_design_and_foreign_lines_are_refused_and_nothing_is_touched(who
             run(tmp_path)
         assert "\n" not in str(caught.value)
         assert path.read_text() == text
-    other = Design(channels=4)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_build_of_another_design_is_refused_and_changes_nothing(whole: Path, workers: int) -> None:
+    before = content(whole)
     with pytest.raises(CourseError, match="header"):
-        done_in(Shard(whole, (0,), 0, SIZE), other)
+        build(whole, Design(channels=4), workers=workers, rows=ROWS, shard_size=SIZE)
+    assert content(whole) == before
+    assert "design.json" in before
+
+
+@pytest.mark.slow
+def test_a_second_build_of_the_same_seeds_is_told_in_a_line_by_its_workers(whole: Path, tmp_path: Path) -> None:
+    code = "import sys; from nascourse.atomic import LineFile; file = LineFile(sys.argv[1]); print(1); sys.stdin.read()"
+    path = Shard(tmp_path, (0,), 0, SIZE).path
+    first = subprocess.Popen(
+        [sys.executable, "-u", "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert first.stdout is not None
+    first.stdout.readline()
+    with pytest.raises(CourseError, match="no other process is writing") as caught:
+        run(tmp_path, workers=2)
+    first.communicate()
+    assert "\n" not in str(caught.value)
+    run(tmp_path)
+    assert content(tmp_path) == content(whole)
+
+
+def test_the_command_builds_what_it_is_asked_for(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(table_build, "Design", lambda: TINY)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    command = ["bench", "build", "--seeds", "1,2", "--workers", "1", "--rows", "2"]
+    assert main([*command, "--folder", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "2 cells trained\n"
+    assert [path.name for path in tmp_path.glob("seeds_*")] == ["seeds_1_2"]
+    built, (_, *expected) = (
+        (folder / "seeds_1_2" / "000.jsonl").read_text().splitlines()[1:] for folder in (tmp_path, whole)
+    )
+    assert built[0] not in expected
+    assert built[1] == expected[0]
+    (sitting,) = map(json.loads, (tmp_path / "sittings.log").read_text().splitlines())
+    assert sitting["command"] == "nascourse bench build --seeds 1,2 --workers 1 --rows 2"
+    assert sitting["hardware"]["threads"] == 1  # a training computes on one thread, whatever was set

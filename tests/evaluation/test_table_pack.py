@@ -261,7 +261,8 @@ def test_a_run_that_trains_notes_where_and_one_with_nothing_to_do_does_not(tiny:
     log = tiny / "sittings.log"
     lines = log.read_text().splitlines()
     assert len(lines) == 2
-    assert all(json.loads(line)["command"] == "nascourse bench build --workers 1" for line in lines)
+    commands = [json.loads(line)["command"] for line in lines]
+    assert commands == [f"nascourse bench build --seeds {s} --workers 1 --rows {n}" for s, n in (("0", 3), ("1,2", 2))]
     build(tiny, TINY, groups=[(0,)], rows=3)
     assert log.read_text().splitlines() == lines
 

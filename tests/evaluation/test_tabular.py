@@ -136,9 +136,18 @@ def test_a_training_that_diverged_fails_from_that_epoch_and_is_left_out_of_the_m
     assert table.test_accuracy(cell) == pytest.approx((right(row, 0) + right(row, 2) + 2000) / 2 / DESIGN.test_images)
 
 
+def test_a_cell_has_one_price_and_a_busy_machine_does_not_raise_it() -> None:
+    def busy(mine: Arrays) -> None:
+        mine["seconds"][row_of_rank(1)] = 50, 7, np.nan
+
+    table = changed(busy)
+    for seed in (0, 1, 2, None):
+        assert table.evaluate(cell_of_rank(1), seed).extra["seconds"] == 7
+
+
 def test_lost_seconds_are_told_as_the_median_of_the_others() -> None:
     def lose(mine: Arrays) -> None:
-        mine["seconds"][row_of_rank(1), 0] = np.nan
+        mine["seconds"][row_of_rank(1)] = np.nan
 
     found = changed(lose).evaluate(cell_of_rank(1), 0)
     assert found.extra["seconds"] == pytest.approx(10 + (2 + ROWS) / 2 / 1000, abs=2e-3)
@@ -152,6 +161,16 @@ def test_best_rank_and_regret(table: TabularBenchmark) -> None:
     for wanted in (1, 2, 3, 100, ROWS):
         assert table.rank(cell_of_rank(wanted)) == wanted
         assert table.regret(cell_of_rank(wanted)) == pytest.approx(3 * (wanted - 1) / VALID)
+
+
+def test_a_cell_whose_trainings_all_diverged_is_last() -> None:
+    def diverge(mine: Arrays) -> None:
+        mine["diverged"][row_of_rank(1)] = 2
+
+    table = changed(diverge)
+    assert table.rank(cell_of_rank(1)) == ROWS
+    assert math.isnan(table.regret(cell_of_rank(1)))
+    assert (table.rank(cell_of_rank(2)), table.rank(cell_of_rank(ROWS))) == (1, ROWS - 1)
 
 
 def test_equal_cells_share_a_rank() -> None:
@@ -235,6 +254,28 @@ def test_tau_between_seeds_overall_and_among_the_top() -> None:
     assert [table.tau(0, 1), table.tau(0, 1, top=100)] == pytest.approx([1, 1])
     assert table.tau(0, 2, top=100) == pytest.approx(-1)
     assert table.tau(0, 2) == pytest.approx(1 - 2 * math.comb(100, 2) / math.comb(ROWS, 2))
+
+
+def test_tau_among_the_top_of_equally_good_cells_is_about_zero() -> None:
+    """The best by the mean of the seeds that are compared would seem to be ranked in opposite orders."""
+
+    def luck_alone(mine: Arrays) -> None:
+        mine["valid"][:, :, -1] = np.random.default_rng(0).normal(15_000, 300, (ROWS, 3)).round()
+
+    table, pairs = changed(luck_alone), ((0, 1), (0, 2), (1, 2))
+    best = table.curves[table.best_rows(100), :, -1]
+    assert abs(np.mean([table.tau(a, b, top=100) for a, b in pairs])) < 0.15  # a standard deviation is 0.07 for each
+    assert np.mean([stats.kendalltau(best[:, a], best[:, b]).statistic for a, b in pairs]) < -0.2
+
+
+def test_with_two_seeds_the_top_is_that_of_their_mean() -> None:
+    def without_the_third(mine: Arrays) -> None:
+        mine["valid"][:, 2], mine["test"][:, 2] = -1, -1
+
+    table = changed(without_the_third)
+    assert table.seeds == (0, 1)
+    assert table.rows_chosen_apart(0, 1, 20).tolist() == table.best_rows(20).tolist()
+    assert table.rows_chosen_apart(0, 0, 20).tolist() == [row_of_rank(place) for place in range(1, 21)]
 
 
 # -- the landscape ----------------------------------------------------------------------------------------------------

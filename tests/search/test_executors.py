@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from nascourse.errors import CourseError
-from nascourse.search.executors import ExecutorFactory, Processes, local_cluster, process_pool
+from nascourse.search.executors import ExecutorFactory, Processes, WorkerLost, local_cluster, process_pool
 from nascourse.search.history import History
 from nascourse.search.local import LocalSearch
 from nascourse.search.loop import search
@@ -155,7 +155,40 @@ def test_processes_pass_on_what_a_call_raises() -> None:
         assert pool.submit(pow, 2, 10).result() == 1024
         with pytest.raises(RuntimeError, match="ValueError: invalid literal"):
             pool.submit(int, "x").result()
+        with pytest.raises(RuntimeError, match="FileNotFoundError"):  # no death of the worker
+            pool.submit(os.stat, "/no/such/file").result()
+        with pytest.raises(CourseError, match="expected"):
+            pool.submit(MicroCell.from_string, "no cell").result()
         assert pool.submit(pow, 3, 2).result() == 9
+
+
+def test_who_leaves_by_an_error_does_not_wait_for_what_was_submitted() -> None:
+    pool = Processes(1)
+    tasks = [pool.submit(time.sleep, 600) for _ in range(3)]
+
+    def interrupted() -> None:
+        with pool:
+            while not tasks[0].running():
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert isinstance(tasks[0].exception(), WorkerLost)
+    assert all(task.cancelled() for task in tasks[1:])
+
+
+def test_a_worker_computes_on_one_thread_also_where_the_script_imports_torch(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import torch\nfrom nascourse.search.executors import Processes\n"
+        "if __name__ == '__main__':\n    with Processes(1) as pool:\n"
+        "        print(pool.submit(torch.get_num_threads).result())\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    environment["PYTHONPATH"] = str(Path.cwd())
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=120)
+    assert done.stdout == "1\n", done.stderr
 
 
 def alive(pids: Path) -> list[int]:

@@ -128,7 +128,7 @@ class Failing:
             case 1:
                 raise RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB")
             case 2:
-                return Result(math.nan, extra={"loss": [1.0, math.inf]})
+                return Result(math.nan, 30, 400, 2, extra={"loss": [1.0, math.inf], "reason": "too steep"})
             case 3:
                 return 0.9
             case 4:
@@ -146,7 +146,8 @@ def test_failures_are_recorded_told_and_survived() -> None:
     assert [result.failed for _, result in strategy.told] == [row.result.failed for row in history]
     reasons = [row.result.extra["failed"] for row in history.failures]
     assert reasons[1] == "accuracy nan"
-    assert history[2].result.extra["loss"] == [1.0, None]
+    assert history[2].result.extra == {"loss": [1.0, None], "reason": "too steep", "failed": "accuracy nan"}
+    assert (history[2].result.params, history[2].result.macs, history[2].result.fidelity) == (30, 400, 2)
     assert "a Result from the evaluation" in reasons[2]
     assert reasons[3].startswith("MemoryError")
     assert not any("\n" in reason for reason in reasons)

@@ -57,6 +57,13 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path):
     assert [p.name for p in tmp_path.rglob("*")] == ["a.png"]
 
 
+def test_search_curve_leaves_out_runs_without_a_success_yet():
+    runs = np.array([[np.nan, np.nan, 3.0], [np.nan, 1.0, 2.0], [np.nan, 4.0, 7.0]])
+    axes = search_curve({"a": runs}).axes[0]
+    assert axes.lines[0].get_ydata().tolist()[1:] == [2.5, 3.0]
+    assert np.isnan(axes.lines[0].get_ydata()[0])
+
+
 def test_search_curve_draws_the_median_and_the_quartiles():
     runs = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [10.0, 10.0]])
     axes = search_curve({"a": runs}, optimum=10).axes[0]
