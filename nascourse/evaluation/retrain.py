@@ -310,7 +310,13 @@ class _Run:
 
 @contextmanager
 def _private_rng(device: torch.device, seed: int) -> Iterator[None]:
-    """The global generators, which draw the dropped paths, seeded for a while and then as they were."""
+    """The global generators of the CPU and of ``device``, which draw the dropped paths, seeded for a while and then as
+    they were (MPS' stays seeded)."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        elif device.type == "mps":
+            torch.mps.manual_seed(seed)
         yield

@@ -53,7 +53,7 @@ def smallest_p(n: int, m: int | None = None) -> float:
 
 
 def _enough(level: float, n: int, m: int | None = None) -> None:
-    if (p := smallest_p(n, m)) > level:
+    if (p := smallest_p(n, m)) > level or m == 1 or n == 1:
         given = f"{n} pairs" if m is None else f"{n} and {m} values"
         given += f", whose smallest possible p is {p:.2g}"
         needed = next(k for k in range(2, 100) if smallest_p(k, None if m is None else k) <= level)

@@ -24,7 +24,7 @@ from ..evaluation.tabular import TabularBenchmark
 from ..evidence import Evidence, experiment
 from ..search import darts
 from ..search.collapse import (
-    beta_decay,
+    BetaDecay,
     select_by_perturbation,
     stop_by_eigenvalue,
     stop_by_skips,
@@ -78,7 +78,7 @@ def collapse(
         micro_config(epochs, alpha_lr, partial=4 if arm == "partial channels" else 1),
         _micro_images(),
         seed,
-        regularizer=beta_decay(50.0) if arm == "α regularization" else None,
+        regularizer=BetaDecay(50.0) if arm == "α regularization" else None,
         after_epoch=measure(curvature_images),
     )
     search.run()

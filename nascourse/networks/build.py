@@ -34,7 +34,7 @@ def build(arch: Architecture, **net: Any) -> nn.Module:
 def build_seeded(arch: Architecture, seed: int, **net: Any) -> nn.Module:
     """`build` with initial weights drawn from ``seed``; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # those of GPUs, too, stay as they were
         return build(arch, **net)
 
 

@@ -181,7 +181,7 @@ def supernet(space: CellSpace | MicroSpace, **net: Any) -> Supernet:
 def supernet_seeded(space: CellSpace | MicroSpace, seed: int, **net: Any) -> Supernet:
     """`supernet` with initial parameters drawn from ``seed``; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return supernet(space, **net)
 
 

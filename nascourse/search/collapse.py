@@ -9,6 +9,8 @@ eigenvalue of the α-Hessian, early stopping); Liang et al. 2019, *DARTS+* (stop
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,16 +73,20 @@ def _last(epochs: Sequence[float]) -> int:
     return len(epochs) - 1
 
 
-def beta_decay(strength: float) -> Callable[[Alphas, float], Tensor]:
+@dataclass(frozen=True)
+class BetaDecay:
     """β-DARTS' regularizer: ``strength`` times the mean over edges of ln Σ_o exp(α_o), rising linearly with the part of
     the search that is done (0..1). Its gradient on an edge is softmax(α): what is strong is pulled down most, so that
     the weights stay closer together."""
 
-    def regularizer(alphas: Alphas, progress: float) -> Tensor:
-        edges = torch.cat([alpha.logsumexp(1) for alpha in alphas.values()])
-        return strength * progress * edges.mean()
+    strength: float
 
-    return regularizer
+    def __call__(self, alphas: Alphas, progress: float) -> Tensor:
+        edges = torch.cat([alpha.logsumexp(1) for alpha in alphas.values()])
+        return self.strength * progress * edges.mean()
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": "BetaDecay", "strength": self.strength}
 
 
 def select_by_perturbation(
@@ -94,7 +100,8 @@ def select_by_perturbation(
     Edges are decided in random order. Of an edge, each operation is taken out in turn (its weight set to zero), and the
     one whose absence lowers ``score`` most stays alone on the edge; then ``tune`` may train the supernet's weights with
     what is decided so far. weights: the mixture the search ended with; score: the supernet's validation accuracy under
-    a mixture. Returns one-hot weights.
+    a mixture. Returns one-hot weights: an operation for each edge, which is all of a micro cell. In a genotype the
+    edges that stay are to be chosen as well (their second selection), and one-hot weights do not say which.
     """
     decided = {kind: value.detach().clone() for kind, value in weights.items()}
     edges = [(kind, edge) for kind, value in decided.items() for edge in range(len(value))]

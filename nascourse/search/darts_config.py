@@ -103,7 +103,8 @@ def search_images(
     """``train`` for the weights, ``valid`` for α: halves of the training images of the data set ``name``.
 
     On genotypes both halves together are all training images, as in the paper; on micro cells they are the images
-    that the benchmark trains on, so that the images it validates on stay unseen. Raises as `nascourse.data.load`.
+    that the benchmark trains on, so that (with ``fashion_mnist``) the images it validates on stay unseen. Raises as
+    `nascourse.data.load`.
     """
     preset = preset or PRESETS[space]["paper"]
     if space == "cell":

@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,13 @@ class DartsSearch:
         after_epoch: Callable[[DartsSearch], str | None] | None = None,
     ) -> None:
         self.space, self.config, self.seed, self.device = space, config, seed, torch.device(device)
-        self.data = data.to(self.device)
         self.regularizer, self.after_epoch = regularizer, after_epoch
         inputs, height, _ = data.train.shape
         images = {"classes": len(data.train.classes), "in_channels": inputs}
-        net = supernet_seeded(space, seed, **images, **config.net)
-        self.net = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with self._memory_told():
+            self.data = data.to(self.device)
+            net = supernet_seeded(space, seed, **images, **config.net)
+            self.net = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         start = initial_alphas(net, _generator(seed, 0))
         self.alphas = {kind: a.detach().to(self.device).requires_grad_() for kind, a in start.items()}
         self.w_optimizer = torch.optim.SGD(
@@ -119,7 +121,8 @@ class DartsSearch:
         )
 
     def describe(self) -> dict[str, Any]:
-        """All that the path of α depends on, as plain values: a checkpoint goes on under the same only."""
+        """What the path of α depends on beside the machine and its device, as plain values: a checkpoint goes on under
+        the same only. A regularizer is known by its ``describe()``, else by its name."""
         return plain(
             {
                 "search": "darts",
@@ -144,9 +147,10 @@ class DartsSearch:
     ) -> AlphaHistory:
         """Search to the end, or for ``minutes``. ``finished`` then says which.
 
-        folder: holds the checkpoint, from which a fresh search goes on; it is written every ``save_every`` seconds,
-        after each epoch, and last. After each epoch and last, α's history and the architecture that it stands for are
-        written beside it. progress: names a bar; command: how this run was started, for the record.
+        folder: holds the checkpoint; a search that has not come as far goes on from it. It is written every
+        ``save_every`` seconds, after each epoch, and last. After each epoch and last, α's history and the architecture
+        that it stands for are written beside it. progress: names a bar; command: how this run was started, for the
+        record.
         Raises `CourseError` in one line where a loss is not finite, memory does not suffice, or the checkpoint is
         damaged or of another configuration; the checkpoint on the disk is then the last good one.
         """
@@ -156,8 +160,10 @@ class DartsSearch:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise not_written(path.parent, error) from error
-            if (self.step == 0 or self._torn) and path.exists():
-                self._restore(checkpoint.load(path, self.describe()))
+            if path.exists():  # another search's is refused
+                state = checkpoint.load(path, self.describe())
+                if self._torn or state["step"] > self.step:
+                    self._restore(state)
         if self._torn:
             raise bad_input(
                 "a search that was interrupted within a step", "a checkpoint to go back to", "make the search anew"
@@ -169,10 +175,7 @@ class DartsSearch:
         first, begin = self.step, time.perf_counter()
         saved, self._torn = begin, True
         with (
-            memory_told(
-                f"batch_size={self.config.batch_size}, net={dict(self.config.net)}",
-                "lower batch_size or channels and start in another folder; the last checkpoint is whole",
-            ),
+            self._memory_told(),
             tqdm(
                 total=self.total_steps, initial=self.step, desc=progress, disable=progress is None, unit="step"
             ) as bar,
@@ -197,6 +200,12 @@ class DartsSearch:
         if path is not None and not self.finished:
             checkpoint.save(path, self._state(), self.describe())
         return self._published(path)
+
+    def _memory_told(self) -> AbstractContextManager[None]:
+        return memory_told(
+            f"batch_size={self.config.batch_size}, net={dict(self.config.net)}",
+            "lower batch_size or channels and start in another folder; the last checkpoint is whole",
+        )
 
     def _published(self, checkpoint_path: Path | None) -> AlphaHistory:
         """The history; beside the checkpoint, where there is one, as files that others read."""

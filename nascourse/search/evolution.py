@@ -66,6 +66,10 @@ class Evolution(Strategy[A]):
         for name, rate in (("crossover_rate", crossover_rate), ("mutation_rate", mutation_rate)):
             if not 0 <= rate <= 1:
                 raise bad_input(f"{name}={rate!r}", "a probability in 0..1", f"change {name}")
+        if isinstance(update, Generational) and update.elite >= children:
+            raise bad_input(
+                f"elite={update.elite} and children={children}", "fewer elite than children", "or no child ever joins"
+            )
         self.size, self.children = size, children
         self.selection, self.update = selection, update
         self.crossover, self.crossover_rate = crossover, crossover_rate

@@ -149,7 +149,7 @@ class Tournament(Selection):
             k = min(self.size, n)
             places = self.places(k)
             by_rank = [  # j of the k contestants are better, the other k - 1 - j are worse
-                sum(q * comb(r, j) * comb(n - 1 - r, k - 1 - j) for j, q in enumerate(places)) / comb(n, k)
+                sum(q * (comb(r, j) * comb(n - 1 - r, k - 1 - j) / comb(n, k)) for j, q in enumerate(places))
                 for r in range(n)
             ]
         else:

@@ -13,7 +13,7 @@ from numpy.random import Generator
 
 from .base import A, SearchSpace
 from .cell import INPUTS, Cell, CellSpace, Genotype, Pair
-from .micro import MICRO_OPS, MicroCell
+from .micro import MICRO_OPS, MicroCell, MicroSpace
 
 _SKIP, _NONE = "skip_connect", "none"
 
@@ -65,7 +65,7 @@ def swap_cells(space: SearchSpace[A], a: A, b: A, rng: Generator) -> A:
 
 def _operations(space: SearchSpace[A], arch: A, what: str) -> tuple[tuple[str, ...], Sequence[str]]:
     """The operations of an architecture, and those its space offers."""
-    if isinstance(arch, MicroCell):
+    if isinstance(arch, MicroCell) and isinstance(space, MicroSpace):
         return arch.ops, MICRO_OPS
     if isinstance(arch, Genotype) and isinstance(space, CellSpace) and len(space.ops) > 1:
         space.encode(arch)  # refuses what is not in this space

@@ -130,7 +130,9 @@ def _title(history: History[Any], number: int) -> str:
 def _describe(history: History[Any], number: int, family: Mapping[int, tuple[int, ...]]) -> str:
     oldest = [one for one, parents in family.items() if not parents]
     founders = [one for one in oldest if not history[one].trial.parents]
-    start = f"{len(founders)} founder{'s' * (len(founders) != 1)}" if founders else "older ancestors left out"
+    start = f"{len(founders)} founder{'s' * (len(founders) != 1)}"
+    if len(founders) < len(oldest):
+        start = f"{start}, with older ancestors left out" if founders else "older ancestors left out"
     return (
         f"Family tree of trial {number}, accuracy {history[number].result.accuracy:.4f}: {len(family) - 1} ancestors, "
         f"back to {start}. The first in the picture is trial {min(family)} with accuracy "

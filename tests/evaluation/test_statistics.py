@@ -69,6 +69,33 @@ def test_three_seeds_are_refused_in_one_line() -> None:
     assert permutation_p(a, b, level=0.1) == pytest.approx(0.1)
 
 
+def test_a_single_value_is_refused_beside_any_number() -> None:
+    many = np.linspace(0, 1, 100)
+    for a, b in ((many, [0.5]), ([0.5], many)):
+        for ask in (permutation_p, mann_whitney_p, difference):
+            with pytest.raises(TooFew, match="take 4 seeds an arm"):
+                ask(a, b)
+
+
+def test_pairs_that_move_together_have_a_narrow_difference(rng: np.random.Generator) -> None:
+    common = rng.normal(0, 1, 60)
+    a, b = common + rng.normal(0.1, 0.05, 60), common + rng.normal(0, 0.05, 60)
+    found, exact = difference(a, b, paired=True), stats.ttest_rel(a, b).confidence_interval(0.95)
+    assert found.high - found.low == pytest.approx(exact.high - exact.low, rel=0.15)
+    assert difference(a, b).high - difference(a, b).low > 5 * (found.high - found.low)
+
+
+def test_mann_whitney_of_many_with_ties_agrees_with_permutations(rng: np.random.Generator) -> None:
+    """The normal approximation that large samples get, with its correction for ties."""
+    a, b = rng.integers(0, 6, 60).astype(float), rng.integers(0, 6, 60) + 0.0 + (rng.random(60) < 0.35)
+    ranks, n = stats.rankdata([*a, *b]), 20_000
+    center = ranks.sum() / 2
+    sums = np.array([rng.permutation(ranks)[:60].sum() for _ in range(n)])
+    expected = (np.abs(sums - center) >= abs(ranks[:60].sum() - center)).mean()
+    assert 0.001 < expected < 0.5
+    assert mann_whitney_p(a, b) == pytest.approx(expected, abs=4 * np.sqrt(expected / n) + 0.002)
+
+
 def test_mann_whitney_agrees_with_enumeration(rng: np.random.Generator) -> None:
     a, b = rng.normal(1, 1, 5), rng.normal(0, 1, 5)
     ranks = stats.rankdata([*a, *b])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nascourse.lessons.exercises import verdict
 from nascourse.lessons.exercises.lesson_05 import (
     crossover,
     fitness_proportional,
@@ -23,6 +24,29 @@ def test_the_selections_by_hand() -> None:
         fitness_proportional([1, -1])
     assert linear_rank([5, 9, 7], 2.0) == pytest.approx([0, 2 / 3, 1 / 3])
     assert place_chances(3, 0.5) == pytest.approx([1 / 2, 1 / 4, 1 / 4])
+
+
+def test_shares_of_losses_are_not_taken_for_probabilities() -> None:
+    def divides_first(fitness: list[float]) -> list[float]:
+        if sum(fitness) == 0:
+            return [1 / len(fitness)] * len(fitness)
+        shares = [f / sum(fitness) for f in fitness]
+        if min(shares) < 0:
+            raise ValueError
+        return shares
+
+    found = verdict("05.2", divides_first)
+    assert found.status == "failed"
+    assert "two minus signs cancel" in found.message
+
+
+def test_to_keep_the_best_is_not_aging() -> None:
+    def spares_the_best(population: list[tuple[str, float]], child: tuple[str, float]) -> list[tuple[str, float]]:
+        best = max([*population, child], key=lambda one: one[1])
+        oldest = next(one for one in population if one != best)
+        return [one for one in (*population, child) if one != oldest]
+
+    assert verdict("05.7", spares_the_best).status == "failed"
 
 
 @pytest.mark.parametrize(("size", "k"), [(16, 2), (128, 4), (1000, 10)])

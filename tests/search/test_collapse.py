@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nascourse.errors import CourseError
 from nascourse.search.collapse import (
-    beta_decay,
+    BetaDecay,
     select_by_perturbation,
     stop_by_eigenvalue,
     stop_by_skips,
@@ -85,9 +85,9 @@ def test_no_records_are_refused() -> None:
 
 def test_beta_decay_pulls_at_each_operation_by_its_weight() -> None:
     alphas = {"cell": torch.tensor([[0.0, 1.0, 2.0], [1.0, 1.0, 1.0]], dtype=torch.float64, requires_grad=True)}
-    beta_decay(6.0)(alphas, 0.5).backward()
+    BetaDecay(6.0)(alphas, 0.5).backward()
     torch.testing.assert_close(alphas["cell"].grad, 6.0 * 0.5 / 2 * alphas["cell"].detach().softmax(1))
-    assert beta_decay(6.0)(alphas, 0.0).item() == 0.0
+    assert BetaDecay(6.0)(alphas, 0.0).item() == 0.0
 
 
 def test_perturbation_finds_what_the_score_needs_whatever_alpha_says() -> None:

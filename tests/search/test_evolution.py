@@ -209,6 +209,12 @@ def test_an_operator_that_does_not_fit_is_refused_before_anything_is_evaluated(c
         regularized_evolution(SPACE, mutation=AnyOf(change_operation, rewire_input))
 
 
+def test_an_elite_that_leaves_no_place_for_a_child_is_refused() -> None:
+    with pytest.raises(CourseError, match="fewer elite than children"):
+        Evolution(SPACE, 10, 1, selection=Uniform(), update=Generational(1))
+    Evolution(SPACE, 10, 2, selection=Uniform(), update=Generational(1))
+
+
 def test_any_of_picks_among_those_that_change_something() -> None:
     cell = MicroCell(("none",) * 6)
     first = lambda space, arch, rng: MicroCell(("skip_connect", *arch.ops[1:]))  # noqa: E731

@@ -187,6 +187,13 @@ def test_the_takeover_time_of_tournaments(k: int, runs: int) -> None:
     assert 0 < mean - (math.log(n) + math.log(math.log(n))) / math.log(k) < 1
 
 
+def test_large_tournaments_have_chances_too() -> None:
+    chances = Tournament(500).chances(range(2000))
+    assert chances.sum() == pytest.approx(1)
+    assert chances[-1] == pytest.approx(500 / 2000)  # it wins whenever it takes part
+    assert chances[-2] == pytest.approx(1500 / 2000 * 500 / 1999)
+
+
 def test_linear_rank_of_pressure_2_takes_over_like_a_tournament_of_two() -> None:
     assert LinearRank(2.0).chances(range(50)) == pytest.approx(Tournament(2).chances(range(50)))
     with pytest.raises(CourseError, match="replace"):

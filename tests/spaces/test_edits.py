@@ -105,6 +105,9 @@ def test_what_does_not_fit_is_refused_by_name() -> None:
         swap_cells(MICRO, cell, cell, rng)
     with pytest.raises(CourseError, match=r"cell\.change an operation"):
         change_operation(CellSpace(ops=("sep_conv_3x3",)), genotype, rng)
+    for edit in (change_operation, remove_skip):
+        with pytest.raises(CourseError, match=r"got 'cell\."):
+            edit(CELL, cell, rng)
     for edit in (change_operation, rewire_input, remove_skip):
         with pytest.raises(CourseError, match="a cell of 4 nodes"):
             edit(CELL, genotype, rng)

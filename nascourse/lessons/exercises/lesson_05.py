@@ -34,7 +34,8 @@ question(
 
 def _proportional_cases(rng: Generator) -> list[tuple[Any, ...]]:
     draws = [rng.uniform(0.1, 0.9, int(n)).round(2).tolist() for n in (2, 3, 5)]
-    return [*((draw,) for draw in draws), ([0.0, 0.6, 0.2],), ([0.0, 0.0, 0.0],), ([0.5, -0.25, 0.75],)]
+    unfit = [0.0, 0.6, 0.2], [0.0, 0.0, 0.0], [0.5, -0.25, 0.75], [-0.2, -0.5, -1.0], [-1.0, 1.0]
+    return [(fitness,) for fitness in (*draws, *unfit)]
 
 
 def _refusing(shares: Callable[[Sequence[float]], list[float]]) -> Callable[[Sequence[float]], list[float]]:
@@ -56,8 +57,10 @@ def _unchecked(fitness: Sequence[float]) -> list[float]:
     return _shares(fitness) if any(fitness) else fitness_proportional(fitness)
 
 
-def _clipped(fitness: Sequence[float]) -> list[float]:
-    return fitness_proportional([max(f, 0.0) for f in fitness])
+def _after_dividing(fitness: Sequence[float]) -> list[float]:
+    if sum(fitness) == 0:
+        return [1 / len(fitness)] * len(fitness)
+    return _shares(fitness) if max(fitness) < 0 else fitness_proportional(fitness)
 
 
 def _no_care_for_zero(fitness: Sequence[float]) -> list[float]:
@@ -78,22 +81,18 @@ def fitness_proportional(fitness):
     return [f / total for f in fitness]
 """,
     mistakes=(
-        (
-            "With a negative fitness you return a negative probability, without a word. Raise a ValueError instead.",
-            _unchecked,
-        ),
+        ("A negative fitness gets a negative probability, without a word. Raise a ValueError instead.", _unchecked),
         (
             "You turn negative fitness into 0. That hides that this selection does not fit: raise a ValueError.",
-            _clipped,
+            lambda fitness: fitness_proportional([max(f, 0.0) for f in fitness]),
         ),
         (
-            "Where all fitness is 0 you divide by 0. Nobody is better than anybody then: equal chances.",
-            _no_care_for_zero,
+            "Where all are negative your shares are positive: two minus signs cancel, and the worst has the best "
+            "chance. Look at the fitness itself, before you add it up or divide.",
+            _after_dividing,
         ),
-        (
-            "That is the formula. Now the two cases in which it gives no probabilities: some negative, and all zero.",
-            _shares,
-        ),
+        ("Where all fitness is 0 you divide by 0. Nobody is better then: equal chances.", _no_care_for_zero),
+        ("That is the formula. Two cases are left, without probabilities: some negative, and all zero.", _shares),
         (
             "You move all fitness up until none is negative. Then the chances depend on the worst: raise a ValueError.",
             lambda fitness: _shares([f - min(fitness) for f in fitness]),
@@ -348,6 +347,7 @@ Member = tuple[str, float]
 
 def _aging_cases(rng: Generator) -> list[tuple[Any, ...]]:
     drawn = [rng.permutation(np.linspace(0.5, 0.9, n + 1)).round(2).tolist() for n in (3, 4, 5, 5)]
+    drawn[0].sort(reverse=True)  # the oldest is the best
     everyone = [[(f"cell {k}", f) for k, f in enumerate(fitness)] for fitness in drawn]
     return [(members[:-1], members[-1]) for members in everyone]
 
