@@ -51,10 +51,11 @@ class Plane:
     height: float = 320.0
 
     def at(self, x: float, y: float) -> Point:
-        """Where a point is, in pixels. NaN, or below the range, as y: on the lower edge."""
+        """Where a point is, in pixels. Below the range: on the left or the lower edge; NaN as y: on the lower edge."""
         (x0, x1), (y0, y1) = self.x, self.y
+        along = max((x - x0) / (x1 - x0), 0.0)
         share = max((y - y0) / (y1 - y0), 0.0) if math.isfinite(y) else 0.0
-        return self.left + (x - x0) / (x1 - x0) * self.width, self.top + (1 - share) * self.height
+        return self.left + along * self.width, self.top + (1 - share) * self.height
 
     def items(self, xlabel: str, ylabel: str) -> list[Item]:
         """Frame, grid, numbers and the names of the two scales."""

@@ -47,7 +47,7 @@ def seed_agreement(table: TabularBenchmark, a: int = 0, b: int = 1, top: int = 1
     axes = figure.axes[0]
     low, high = np.nanmin(both), np.nanmax(both)
     axes.plot([low, high], [low, high], color=INK, linewidth=1, linestyle=":")
-    edge = _zoom_in(axes, np.nanmin(both, axis=1))
+    edge = _zoom_in(axes, np.fmin(both[:, 0], both[:, 1]))
     if edge is not None:
         axes.set_xlim(left=edge)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.2f}")
@@ -67,7 +67,10 @@ def accuracy_landscape(table: TabularBenchmark, marked: Mapping[str, Sequence[Mi
             for results in [[table.evaluate(cell) for cell in some]]
         }
     )
-    _zoom_in(figure.axes[0], table.means)
+    axes = figure.axes[0]
+    _zoom_in(axes, table.means)
+    if legend := axes.get_legend():
+        legend.set_loc("center right")  # large cells are good ones: there is room below them
     return figure
 
 

@@ -50,7 +50,7 @@ def drift_scene(history: History[Any], generations: Sequence[Generation], step: 
     """Accuracy against parameters after generation ``step``: the population, who came before it, who was born now, and
     the path of the population's mean since the founders."""
     everyone = [row.result for row in history]
-    # a trial that failed may not have come as far as its parameters
+    # a trial that failed may not have come as far as its parameters: it is drawn on the left edge
     plane = Plane(spread(r.params for r in everyone if not r.failed), spread(bulk(r.accuracy for r in everyone)))
 
     def at(number: int) -> Point:

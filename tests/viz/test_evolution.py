@@ -127,6 +127,19 @@ def test_all_failed_is_drawn_and_said() -> None:
     assert drift_scene(history, generations, 0).svg()
 
 
+def test_a_trial_that_raised_does_not_squeeze_the_others_and_stays_in_the_picture() -> None:
+    results = [Result(0.5, 6000), Result(0.6, 6100), Result(math.nan)]
+    cells = [SPACE.sample(np.random.default_rng(k)) for k in range(3)]
+    rows = [Told(Trial(k, cell, k), result) for k, (cell, result) in enumerate(zip(cells, results, strict=True))]
+    drawn = groups(drift_scene(History(rows), [Generation((0, 1, 2))], 0), "trial-")
+    small, large, failed = (
+        np.mean([x for item in drawn[f"trial-{k}"].items if isinstance(item, Polygon) for x, _ in item.points])
+        for k in range(3)
+    )
+    assert 0 < failed < small < large
+    assert large - small > 10 * (small - failed) > 0
+
+
 def test_the_mean_of_the_population_is_where_it_should_be(aged) -> None:
     history, generations = aged
     for step in (0, 12, 34):
