@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..errors import bad_input
 from .depthwise import depthwise
-from .ops import FactorizedReduce, make_op
+from .ops import FactorizedReduce, Pointwise, every, make_op
 
 Edges = tuple[tuple[int, int], ...]
 """(source, target) of each edge, ordered by target, then by source."""
@@ -202,6 +202,7 @@ class _Source:
                     x = depthwise(x, weight, layer.stride[0], layer.dilation[0])
                 else:
                     groups = edges if separate else 1
+                    x = every(layer.step, x) if isinstance(layer, Pointwise) else x
                     x = nn.functional.conv2d(x, weight, None, layer.stride, layer.padding, layer.dilation, groups)
                 separate = True
         return x

@@ -23,19 +23,40 @@ class Zero(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
+        return torch.zeros_like(every(self.stride, x))
+
+
+class Pointwise(nn.Conv2d):
+    """A 1x1 convolution of every ``step``-th pixel: the numbers of a convolution with that stride.
+
+    Taking the pixels first does without oneDNN's kernel for a stride. On a CPU without AVX-512 its gradient writes past
+    the end of a buffer where images with fewer than 8 channels lie channels last (oneDNN 3.12, its issue 6035): the
+    process crashes, or goes on with wrong numbers.
+    """
+
+    def __init__(self, c_in: int, c_out: int, step: int = 1) -> None:
+        super().__init__(c_in, c_out, 1, bias=False)
+        self.step = step
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(every(self.step, x))
+
+
+def every(step: int, x: Tensor) -> Tensor:
+    """Every ``step``-th row and column of (batch, channels, h, w), from the first on."""
+    return x if step == 1 else x[:, :, ::step, ::step]
 
 
 class FactorizedReduce(nn.Module):
-    """Halve height and width with two 1x1 convolutions of stride 2, the second shifted by one pixel down and right:
-    one sees the pixels of even row and column, the other those of odd row and column (DARTS code)."""
+    """Halve height and width with two 1x1 convolutions of every second pixel: one sees the pixels of even row and
+    column, the other those of odd row and column (DARTS code)."""
 
     def __init__(self, c_in: int, c_out: int, affine: bool = True) -> None:
         super().__init__()
         if c_out % 2:
             raise bad_input(c_out, "an even number of output channels", "choose even channels for a reduction")
-        self.conv_1 = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
-        self.conv_2 = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
+        self.conv_1 = Pointwise(c_in, c_out // 2, step=2)
+        self.conv_2 = Pointwise(c_in, c_out // 2, step=2)
         self.bn = nn.BatchNorm2d(c_out, affine=affine)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,11 +70,11 @@ class FactorizedReduce(nn.Module):
 
 def relu_conv_bn(c_in: int, c_out: int, kernel: int, stride: int = 1, affine: bool = True) -> nn.Sequential:
     """ReLU - convolution (kernel x kernel) - batch normalization."""
-    return nn.Sequential(
-        nn.ReLU(),
-        nn.Conv2d(c_in, c_out, kernel, stride=stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(c_out, affine=affine),
-    )
+    if kernel == 1:
+        convolution: nn.Conv2d = Pointwise(c_in, c_out, stride)
+    else:
+        convolution = nn.Conv2d(c_in, c_out, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(nn.ReLU(), convolution, nn.BatchNorm2d(c_out, affine=affine))
 
 
 def _separable(channels: int, kernel: int, stride: int, affine: bool, dilation: int = 1) -> list[nn.Module]:
@@ -62,7 +83,7 @@ def _separable(channels: int, kernel: int, stride: int, affine: bool, dilation: 
     return [
         nn.ReLU(),
         nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False),
-        nn.Conv2d(channels, channels, 1, bias=False),
+        Pointwise(channels, channels),
         nn.BatchNorm2d(channels, affine=affine),
     ]
 
