@@ -13,7 +13,6 @@ import torch
 
 from nascourse import evidence
 from nascourse.data import SearchData, load
-from nascourse.errors import CourseError
 from nascourse.evaluation.tabular import TabularBenchmark
 from nascourse.experiments import lesson_05, lesson_06
 from nascourse.experiments.lesson_05 import curves
@@ -28,7 +27,7 @@ from tests.evaluation.tables import packed
 
 from .helpers import killed_after, names_of
 
-NAMES = ("06_policies", "06_entropy")
+NAMES = ("06_policies", "06_exact", "06_entropy")
 CI = {key.removeprefix("full_"): int(n.ci) for key, n in BUDGETS["06"].items() if key.startswith("full_")}
 close = torch.testing.assert_close
 
@@ -43,7 +42,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> TabularBenchmark:
 
 @pytest.fixture
 def on_it(table: TabularBenchmark, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(lesson_06, "_table", lambda: table)
+    for module in (lesson_05, lesson_06):  # exact answers come from there
+        monkeypatch.setattr(module, "_table", lambda: table)
     monkeypatch.setattr(lesson_06, "BLOCK", 2)
     lesson_06._block.cache_clear()
     yield
@@ -54,12 +54,15 @@ def on_it(table: TabularBenchmark, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 @pytest.mark.usefixtures("on_it")
+@pytest.mark.parametrize("noisy", [True, False], ids=["noisy", "exact"])
 @pytest.mark.parametrize("arm", [*RIVALS, *POLICIES])
-def test_a_row_is_what_the_table_says_of_its_search(arm: str, table: TabularBenchmark) -> None:
-    row = evidence.plain(lesson_06.policies(arm, 3, evaluations=70))
-    assert row == evidence.plain(lesson_06.policies(arm, 3, evaluations=70))
+def test_a_row_is_what_the_table_says_of_its_search(arm: str, noisy: bool, table: TabularBenchmark) -> None:
+    run = lesson_06.policies if noisy else lesson_06.policies_without_noise
+    row = evidence.plain(run(arm, 3, evaluations=70))
+    assert row == evidence.plain(run(arm, 3, evaluations=70))
     assert row["regret"] == pytest.approx(3 * (row["rank"] - 1) / 20_000, abs=1e-6)
-    history = search({**RIVALS, **POLICIES}[arm](MicroSpace()), table, 70, seed=3)  # alone
+    evaluation = table if noisy else lesson_05.exact
+    history = search({**RIVALS, **POLICIES}[arm](MicroSpace()), evaluation, 70, seed=3)  # alone
     cells = [told.trial.arch for told in history]
     assert row["cells"] == len(set(cells))
     assert row["clock"] == pytest.approx(sum(10 + table.rank(cell) / 1000 for cell in set(cells)), abs=0.1)
@@ -78,17 +81,7 @@ def test_too_fast_differs_in_nothing_but_what_it_says() -> None:
     assert rows[0] != rows[1] != rows[2]
 
 
-def recorded_names() -> list[str]:
-    def there(name: str) -> bool:
-        try:
-            return bool(evidence.load(name).rows)
-        except CourseError:
-            return False
-
-    return [name for name in NAMES if there(name)]
-
-
-@pytest.mark.parametrize("name", recorded_names())
+@pytest.mark.parametrize("name", NAMES)
 def test_every_row_is_there_and_a_slice_run_again_is_as_recorded(name: str) -> None:
     recorded, design = evidence.load(name), evidence.find(name)
     assert recorded.missing == 0
