@@ -9,6 +9,7 @@ import yaml
 
 from nascourse import __version__
 from nascourse.bootstrap import COMMANDS, ROOT
+from nascourse.evaluation.tabular import TabularBenchmark
 
 README = (ROOT / "README.md").read_text()
 MAP = dict(re.findall(r"^\| (\d\d) \| (.+)$", README, re.M))
@@ -26,13 +27,27 @@ def test_the_map_links_what_exists_and_marks_what_is_to_come(number: str) -> Non
     assert ("*to come*" in MAP[number]) == (not linked)
 
 
-@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "data/README.md"])
 def test_links_and_named_files_resolve(file: str) -> None:
     text = (ROOT / file).read_text()
-    named = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
-    named += [name for name in re.findall(r"`((?:nascourse|tests|notebooks|data)/[\w/.]+)`", text) if "NN" not in name]
+    named = [(ROOT / file).parent / name for name in re.findall(r"\]\((?!https?:)([^)#]+)\)", text)]
+    named += [
+        ROOT / name for name in re.findall(r"`((?:nascourse|tests|notebooks|data)/[\w/.]+)`", text) if "NN" not in name
+    ]
     assert named
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [str(path) for path in named if not path.exists()] == []
+
+
+def test_what_the_data_readme_says_of_the_table_is_what_it_holds() -> None:
+    text, table = " ".join((ROOT / "data" / "README.md").read_text().split()), TabularBenchmark.load()
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    for top, sentence in ((None, "Kendall's tau {:.2f} to {:.2f}"), (100, "hardly do ({:.2f} to {:.2f})")):
+        taus = [table.tau(a, b, top) for a, b in pairs]
+        assert sentence.format(min(taus), max(taus)) in text
+    noise = table.noise()
+    assert f"scatters by {noise.training:.4f}" in text
+    assert f"known to within {noise.floor:.3f}" in text
+    assert f"{int((table.means > table.means.max() - noise.floor).sum())} cells lie that close" in text
 
 
 def test_the_commands_exist() -> None:

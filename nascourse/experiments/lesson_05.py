@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import evidence as records
 from ..data import SearchData, data_folders, load, load_test
-from ..errors import CourseError, bad_input
+from ..errors import bad_input
 from ..evaluation.tabular import TabularBenchmark
 from ..evaluation.training import Recipe, TrainFromScratch, accuracy, train
 from ..evidence import Evidence, Row, difference, experiment
@@ -120,15 +119,6 @@ def curves(evidence: Evidence, arm: str) -> NDArray[np.float64]:
         for at, regret in zip(row.values["at"], row.values["regrets"], strict=True):
             curve[at:] = regret
     return rows
-
-
-def recorded(name: str) -> Evidence | None:
-    """What is recorded under that name; None where nothing is."""
-    records.find(name)  # a wrong name is an error
-    try:
-        return records.load(name)
-    except CourseError:
-        return None
 
 
 @experiment(

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from nascourse import evidence
-from nascourse.evaluation.statistics import holm, mann_whitney_p
+from nascourse.evaluation.statistics import difference, holm, mann_whitney_p
+from nascourse.evaluation.tabular import TabularBenchmark
 from nascourse.evidence import Evidence
 from nascourse.experiments.lesson_05 import curves
-from nascourse.experiments.lesson_06 import POLICIES
+from nascourse.experiments.lesson_06 import POLICIES, RIVALS
 
 
 @pytest.fixture(scope="module")
@@ -17,23 +18,43 @@ def recorded() -> Evidence:
     return evidence.load("06_policies")
 
 
-def test_after_a_hundred_evaluations_evolution_is_ahead_and_at_the_end_it_is_not(recorded: Evidence) -> None:
+def test_after_a_hundred_evaluations_evolution_is_ahead_and_at_the_end_the_policies_are(recorded: Evidence) -> None:
     early = {arm: curves(recorded, arm)[:, 99] for arm in recorded.arms}
-    assert max(holm([mann_whitney_p(early[arm], early["evolution"]) for arm in POLICIES])) < 0.001
-    assert all(early["evolution"].mean() < 0.75 * early[arm].mean() for arm in POLICIES)
+    assert min(early, key=lambda arm: early[arm].mean()) == "evolution"
+    for arm in ("REINFORCE, LSTM", "PPO, LSTM"):  # "can hardly be told from random search"
+        assert mann_whitney_p(early[arm], early["random"]) > 0.05
     last = {arm: recorded.values(arm, "regret") for arm in recorded.arms}
-    tests = [mann_whitney_p(last[arm], last[rival]) for rival in ("random", "evolution") for arm in POLICIES]
-    adjusted = holm(tests)
-    assert max(adjusted[:4]) < 0.05 <= min(adjusted[4:])
-    gains = [100 * (last["random"].mean() - last[arm].mean()) for arm in POLICIES]
-    assert all(0.4 < gain < 0.6 for gain in gains)  # "about half a percentage point"
+    assert max(holm([mann_whitney_p(last[arm], last[rival]) for rival in RIVALS for arm in POLICIES])) < 0.001
+    means = {arm: 100 * values.mean() for arm, values in last.items()}
+    for arm in POLICIES:
+        assert 0.2 < means["random"] - means[arm] < 0.3  # "about a quarter of a percentage point"
+        assert 0.4 < (means["evolution"] - means[arm]) / (means["random"] - means[arm]) < 0.6  # "half of that"
+    pairs = [(a, b) for a in POLICIES for b in POLICIES if a < b]
+    assert all(difference(last[a], last[b]).low < 0 < difference(last[a], last[b]).high for a, b in pairs)
+
+
+def test_the_means_lie_near_the_noise_floor(recorded: Evidence) -> None:
+    floor = TabularBenchmark.load().noise().floor
+    assert round(floor, 3) == 0.006
+    assert all(0.5 * floor < recorded.values(arm, "regret").mean() < 1.5 * floor for arm in recorded.arms)
+
+
+def test_without_noise_the_lead_of_the_policies_is_gone(recorded: Evidence) -> None:
+    without = evidence.load("06_exact")
+    means = {arm: without.values(arm, "regret").mean() for arm in without.arms}
+    assert min(means, key=means.__getitem__) == "evolution"
+    assert all(means[arm] < means["random"] / 3 for arm in means if arm != "random")
+    assert evidence.verdict("06_exact").word == "fails"  # "not by the tenth of a point"
+    for arm in POLICIES:
+        leads = [rows.values("evolution", "regret") - rows.values(arm, "regret") for rows in (recorded, without)]
+        assert difference(*leads).low > 0
 
 
 def test_the_lstms_leave_random_search_later_than_the_tables(recorded: Evidence) -> None:
     random = curves(recorded, "random").mean(0)
-    apart = {arm: int(np.argmax(curves(recorded, arm).mean(0) < 0.95 * random)) for arm in POLICIES}
+    beside = {arm: int(np.flatnonzero(curves(recorded, arm).mean(0) > 0.95 * random)[-1]) for arm in POLICIES}
     for kind in ("REINFORCE", "PPO"):
-        assert 10 < apart[f"{kind}, table"] < apart[f"{kind}, LSTM"]
+        assert 10 < 2 * beside[f"{kind}, table"] < beside[f"{kind}, LSTM"]
 
 
 def test_a_policy_trains_fewer_cells_for_longer(recorded: Evidence) -> None:
@@ -45,7 +66,10 @@ def test_a_policy_trains_fewer_cells_for_longer(recorded: Evidence) -> None:
 def test_what_haste_costs(recorded: Evidence) -> None:
     hasty = evidence.load("06_entropy")
     regret = {arm: hasty.values(arm, "regret").mean() for arm in hasty.arms}
-    assert np.median(hasty.values("no bonus", "last")) == 1  # "one and the same cell"
+    assert 1 <= np.median(hasty.values("no bonus", "last")) <= 2  # "one or two cells"
     assert regret["no bonus"] > 0.95 * recorded.values("random", "regret").mean()  # "no better"
+    assert mann_whitney_p(hasty.values("no bonus", "regret"), hasty.values("bonus", "regret")) < 0.05
+    assert evidence.verdict("06_entropy").word == "undecided"
     for hasty_arm, patient in (("bonus", "REINFORCE, LSTM"), ("PPO, cell by cell", "PPO, LSTM")):
-        assert 1.7 < regret[hasty_arm] / recorded.values(patient, "regret").mean() < 2.5  # "about twice"
+        assert 1.15 < regret[hasty_arm] / recorded.values(patient, "regret").mean() < 1.35  # "a quarter more"
+        assert difference(hasty.values(hasty_arm, "regret"), recorded.values(patient, "regret")).low > 0
