@@ -494,8 +494,8 @@ show(figure, alt="Mean regret over evaluations of random search, evolution and f
 # %% [markdown] lang="en"
 # *The mean regret of the cell that looked best so far, over a hundred seeds. The first updates come after ten cells; up
 # to there a policy is a random search, and the LSTMs leave it later than the tables. Evolution is the quickest: after 100
-# evaluations it has the least regret, and the LSTMs can hardly be told from random search. After 300 all four policies
-# are ahead of it.*
+# evaluations it has the least regret, and the LSTMs can hardly be told from random search. But from about 150 on it
+# hardly gains, and after 300 all four policies are ahead of it.*
 #
 # In numbers, at the end. *Cells*: how many different ones were asked for; a policy that is sure of itself draws the same
 # cell again, and that costs an evaluation here.
@@ -592,7 +592,7 @@ print(f"Zoph & Le 2017: {published:,} GPU-days")
 
 # %%
 days = recorded.values("REINFORCE, LSTM", "clock").mean() / 86_400
-print(f"that is {published / days:,.0f} times the {days:.3f} days above, by the clock alone")
+print(f"that is {published / days:,.0f} times the {1440 * days:.0f} minutes above, by the clock alone")
 
 # %% [markdown] lang="en"
 # That answers the third prediction. (A policy trains fewer cells than random search, and yet it costs more: the cells that

@@ -23,6 +23,7 @@ def test_after_a_hundred_evaluations_evolution_is_ahead_and_at_the_end_the_polic
     assert min(early, key=lambda arm: early[arm].mean()) == "evolution"
     for arm in ("REINFORCE, LSTM", "PPO, LSTM"):  # "can hardly be told from random search"
         assert mann_whitney_p(early[arm], early["random"]) > 0.05
+    assert curves(recorded, "evolution")[:, 149].mean() - curves(recorded, "evolution")[:, -1].mean() < 0.0005
     last = {arm: recorded.values(arm, "regret") for arm in recorded.arms}
     assert max(holm([mann_whitney_p(last[arm], last[rival]) for rival in RIVALS for arm in POLICIES])) < 0.001
     means = {arm: 100 * values.mean() for arm, values in last.items()}
