@@ -31,7 +31,7 @@ from nascourse.spaces.micro import MICRO_OPS, MicroCell, MicroSpace
 from ..evaluation.tables import ROWS, one_line, packed
 from .helpers import killed_after
 
-ON_THE_TABLE = ("05_exact", "05_noisy")
+ON_THE_TABLE = ("05_exact", "05_noisy", "05_held_out")
 TINY: dict[str, Any] = {
     "trials": 5,
     "images": 50,
@@ -101,6 +101,28 @@ def test_a_table_of_one_seed_is_refused_with_noise_and_welcome_without(
         lesson_05.with_noise("aging", 0, 60)
     one_line(caught, "seed 0 alone", "nascourse bench build")
     assert 1 <= lesson_05.without_noise("aging", 0, 60)["rank"] <= ROWS
+
+
+@pytest.mark.parametrize("judge", [0, 1, 2])
+def test_the_judge_has_not_been_seen_by_the_search(judge: int, table: TabularBenchmark) -> None:
+    """On a table whose trainings are known: the judge's own count of right images decides nothing."""
+    found = lesson_05.held_out("local", judge, evaluations=60, searches=3)
+    seen = [seed for seed in table.seeds if seed != judge]
+    handed_over = []
+    for number in range(3):
+        history = search(
+            LocalSearch(MicroSpace()),
+            lambda trial: Result(sum(table.evaluate(trial.arch, seed).accuracy for seed in seen) / 2),
+            60,
+            seed=number,
+        )
+        handed_over.append(history.best.trial.arch)
+    assert found["held"] == pytest.approx(
+        np.mean([table.evaluate(cell, judge).accuracy for cell in handed_over]), abs=1e-6
+    )
+    looked = [table.evaluate(cell, seed).accuracy for cell in handed_over for seed in seen]
+    assert found["looked"] == pytest.approx(np.mean(looked), abs=1e-6)
+    assert found["functions"] == len({MicroSpace().canonical(cell) for cell in handed_over})
 
 
 def test_aging_and_its_rival_differ_in_the_update_alone() -> None:
