@@ -160,8 +160,8 @@ def with_noise(arm: str, seed: int, evaluations: int) -> dict[str, Any]:
 
 @experiment(
     "05_held_out",
-    hypothesis="Chosen by two of a cell's three trainings and judged by the third, what regularized evolution hands over "
-    "is more than a tenth of a point better than what random search does.",
+    hypothesis="Chosen by two of a cell's three trainings and judged by the third, what regularized evolution hands "
+    "over is more than a tenth of a point better than what random search does.",
     arms=tuple(ARMS),
     seeds=3,
     budget={"evaluations": 300, "searches": 100},

@@ -73,6 +73,17 @@ def test_most_of_it_lies_within_the_noise_floor(without: Evidence) -> None:
     assert min(within[arm] for arm in WINNERS) > 0.95  # "nearly all"
 
 
+def test_another_judge_takes_a_point_and_the_judges_do_not_agree() -> None:
+    held = evidence.load("05_held_out")
+    lost = [held.values(arm, "looked").mean() - held.values(arm, "held").mean() for arm in ARMS]
+    assert 0.009 < min(lost) < max(lost) < 0.015  # "about a point"
+    lead = held.values("aging", "held") - held.values("random", "held")
+    assert sorted(np.sign(lead)) == [-1, -1, 1]
+    assert max(lead) > 0.005 > 0.001 > max(-lead)  # "clearly ahead ... a little behind"
+    assert max(held.values("aging", "functions")) < 30  # "the same few functions"
+    assert "too few seeds" in str(evidence.verdict("05_held_out"))
+
+
 def test_aging_made_no_difference(without: Evidence, noisy: Evidence) -> None:
     both = [(rows.values("drop worst", "regret"), rows.values("aging", "regret")) for rows in (without, noisy)]
     assert all(difference(*pair).low < 0 < difference(*pair).high for pair in both)
