@@ -56,6 +56,12 @@ def test_what_is_left_of_it_with_noise(noisy: Evidence) -> None:
     assert all(0.75 < share(noisy, arm) < 0.87 for arm in WINNERS)  # "about four fifths"
 
 
+def test_the_medians_meet_just_above_the_noise_floor(noisy: Evidence) -> None:
+    ends = [float(np.median(noisy.values(arm, "regret"))) for arm in ("random", "aging", "GA, tournament")]
+    assert {round(end, 3) for end in ends} == {0.007}
+    assert min(ends) > TabularBenchmark.load().noise().floor
+
+
 def test_all_but_the_roulette_beat_random_search(without: Evidence, noisy: Evidence) -> None:
     rivals = [arm for arm in ARMS if arm != "random"]
     for rows in (without, noisy):
