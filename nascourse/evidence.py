@@ -56,6 +56,7 @@ class Experiment:
     slice: tuple[tuple[str, int], ...]
     tolerance: float
     run: Run
+    tidy: Callable[[str, int], None] | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def experiment(
     smallest: float = 0.0,
     slice: Sequence[tuple[str, int]] | None = None,
     tolerance: float = 0.0,
+    tidy: Callable[[str, int], None] | None = None,
 ) -> Callable[[Run], Run]:
     """Register the decorated function. It is returned as it is.
 
@@ -95,13 +97,13 @@ def experiment(
     to the function by keyword; effect: from the rows to an interval, positive when the hypothesis is right (see
     `difference`); smallest: the smallest effect of interest, set before looking; slice: the (arm, seed) that tests
     run again, by default the first seed of each arm; tolerance: how far numbers run again may be off, relatively
-    and absolutely.
+    and absolutely; tidy: called with a row's arm and seed once it is on the disk, to delete what it was resumed from.
     """
 
     def register(run: Run) -> Run:
         again = tuple(slice) if slice is not None else tuple((arm, 0) for arm in arms)
         made = Experiment(
-            name, hypothesis, tuple(arms), seeds, plain(budget or {}), effect, smallest, again, tolerance, run
+            name, hypothesis, tuple(arms), seeds, plain(budget or {}), effect, smallest, again, tolerance, run, tidy
         )
         if name in _REGISTRY and _REGISTRY[name].run.__module__ != run.__module__:
             raise bad_input(name, "a new name", "rename one of the two experiments")
@@ -243,6 +245,8 @@ def record(
             shard.append(compact({"sitting": sitting, "budget": dict(found.budget)}))
             for row in _progress(_rows(found, todo, workers), len(todo), progress):
                 shard.append(compact(asdict(row)))
+                if found.tidy:
+                    found.tidy(row.arm, row.seed)
     with LineFile(path.with_suffix(".rows.jsonl")) as shard:
         evidence = _merged(found, path, shard)
         write(path, evidence)

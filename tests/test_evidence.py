@@ -58,6 +58,21 @@ def test_provenance_names_what_matters_and_neither_host_nor_path(whole: Path) ->
     assert str(Path.home()) + "/" not in text
 
 
+def test_what_a_row_was_resumed_from_goes_when_the_row_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tidied: list[tuple[str, int]] = []
+
+    def tidy(arm: str, seed: int) -> None:
+        last = json.loads((tmp_path / f"{NAME}.rows.jsonl").read_text().splitlines()[-1])
+        assert (last["arm"], last["seed"]) == (arm, seed)
+        tidied.append((arm, seed))
+
+    monkeypatch.setitem(evidence._REGISTRY, NAME, replace(evidence.find(NAME), tidy=tidy))
+    evidence.record(NAME, ["plain"], [1, 2], folder=tmp_path)
+    assert tidied == [("plain", 1), ("plain", 2)]
+
+
 def test_recorded_in_parts_or_by_workers_it_is_the_same(whole: Path, tmp_path: Path) -> None:
     evidence.record(NAME, ["plain"], [3, 1], folder=tmp_path)
     assert [(row["arm"], row["seed"]) for row in rows_of(tmp_path)] == [("plain", 1), ("plain", 3)]

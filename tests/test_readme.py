@@ -44,10 +44,10 @@ def test_what_the_data_readme_says_of_the_table_is_what_it_holds() -> None:
     for top, sentence in ((None, "Kendall's tau {:.2f} to {:.2f}"), (100, "hardly do ({:.2f} to {:.2f})")):
         taus = [table.tau(a, b, top) for a, b in pairs]
         assert sentence.format(min(taus), max(taus)) in text
-    noise = table.noise()
-    assert f"scatters by {noise.training:.4f}" in text
-    assert f"known to within {noise.floor:.3f}" in text
-    assert f"{int((table.means > table.means.max() - noise.floor).sum())} cells lie that close" in text
+    noise = table.noise(top=100)
+    assert f"scatters by {table.noise().training:.4f} around its cell's mean, and by {noise.training:.4f}" in text
+    assert f"known to within {noise.floor:.4f}" in text
+    assert f"{int((table.means >= table.means.max() - noise.floor).sum())} cells lie that close" in text
 
 
 def test_the_commands_exist() -> None:

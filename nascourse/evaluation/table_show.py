@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .statistics import kendall_tau
-from .tabular import MISSING, TabularBenchmark
+from .tabular import MISSING, Noise, TabularBenchmark
 
 TOP = 100
 """The cells that a search is about: so many, the best by mean."""
@@ -35,20 +35,27 @@ def show(table: TabularBenchmark) -> list[str]:
 
 
 def _between_seeds(table: TabularBenchmark) -> list[str]:
-    noise, means = table.noise(), table.means[table.best_rows()]
-    near = int((means >= means[0] - noise.floor).sum())
-    lines = [
-        f"noise floor: {noise.floor:.4f} (from {noise.cells:,} cells with two trainings or more); within it of the "
-        f"best: {near:,} cell{'s' * (near > 1)}"
-    ]
+    means, among_best = table.means[table.best_rows()], f"among the best {TOP}"
+    lines = [_noise_floor(table.noise(), "overall")]
+    if (np.isfinite(table.curves[table.best_rows(TOP), :, -1]).sum(axis=1) > 1).any():
+        noise = table.noise(TOP)
+        near = int((means >= means[0] - noise.floor).sum())
+        within = f"; within it of the best: {near:,} cell{'s' * (near > 1)}"
+        lines.append(_noise_floor(noise, among_best) + within)
+    else:
+        lines.append(f"noise floor {among_best}: not known")
     for a, b in combinations(range(table.curves.shape[1]), 2):
         parts = []
-        for top, name in ((None, "overall"), (TOP, f"among the best {TOP}")):
+        for top, name in ((None, "overall"), (TOP, among_best)):
             pairs = table.curves[table.rows_chosen_apart(a, b, top)][:, [a, b], -1]
             number = int((~np.isnan(pairs).any(axis=1)).sum())
             parts.append(f"{table.tau(a, b, top):.2f} {name} ({number:,})" if number > 1 else f"not known {name}")
         lines.append(f"tau of seeds {a} and {b}: {', '.join(parts)}")
     return lines
+
+
+def _noise_floor(noise: Noise, name: str) -> str:
+    return f"noise floor {name}: {noise.floor:.4f} ({noise.cells:,} cells with two trainings or more)"
 
 
 def _between_epochs(table: TabularBenchmark) -> str:

@@ -257,7 +257,7 @@ class TabularBenchmark:
 
     def noise(self, top: int | None = None) -> Noise:
         """From the cells of which two trainings or more are stored; ``top``: only the best by mean, which a search is
-        about. Raises `CourseError` where there are none."""
+        about, and which scatter less than others do. Raises `CourseError` where there are none."""
         final = self.curves[self.best_rows(top), :, -1]
         final = final[(~np.isnan(final)).sum(axis=1) > 1]
         if not len(final):

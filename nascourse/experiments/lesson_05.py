@@ -252,6 +252,17 @@ def _network(channels: int, cells: int) -> dict[str, Any]:
     return {"channels": channels, "cells": cells, "in_channels": 1}
 
 
+def journal_path(arm: str, seed: int) -> Path:
+    """Where a row of the full run keeps its search until it is recorded."""
+    return data_folders()[0] / "evidence" / f"05_full_run.{arm}.{seed}.journal.jsonl"
+
+
+def delete_journal(path: Path) -> None:
+    """With its times."""
+    for file in (path, times_path(path)):
+        file.unlink(missing_ok=True)
+
+
 @experiment(
     "05_full_run",
     hypothesis="With real training in the DARTS cell space, the best of 100 genotypes that evolution finds is, trained "
@@ -272,6 +283,7 @@ def _network(channels: int, cells: int) -> dict[str, Any]:
     effect=difference("test", "evolution", "random"),
     smallest=0.005,
     tolerance=0.05,
+    tidy=lambda arm, seed: delete_journal(journal_path(arm, seed)),
 )
 def full_run(arm: str, seed: int, final_epochs: int, **budget: Any) -> dict[str, Any]:
     """One search with a journal, so that a killed row goes on where it stopped; its winner is trained again, longer, on
@@ -284,8 +296,6 @@ def full_run(arm: str, seed: int, final_epochs: int, **budget: Any) -> dict[str,
     history = real_search(arm, seed, **budget, journal=journal)
     winner, space = history.best, CellSpace()
     test = winner_tested(history, _network(budget["channels"], budget["cells"]), Recipe(final_epochs, BATCH), seed)
-    for path in (journal, times_path(journal)):
-        path.unlink()
     return {
         "test": test,
         "valid": winner.result.accuracy,
@@ -303,11 +313,6 @@ def winner_tested(history: History[Any], net: Mapping[str, Any], recipe: Recipe,
     everything = load().shrunk(2).both()
     train(network, SearchData(everything, everything[:1]), recipe, seed)
     return accuracy(network, load_test().shrunk(2))
-
-
-def journal_path(arm: str, seed: int) -> Path:
-    """Where a row of the full run keeps its search until it is whole."""
-    return data_folders()[0] / "evidence" / f"05_full_run.{arm}.{seed}.journal.jsonl"
 
 
 def history_of(row: Row) -> History[Genotype]:

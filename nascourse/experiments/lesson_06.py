@@ -23,7 +23,7 @@ from ..search.reinforce import Reinforce, ppo, search_side_by_side
 from ..spaces.base import Result, SearchSpace, Trial
 from ..spaces.micro import MicroCell, MicroSpace
 from .lesson_01 import NET
-from .lesson_05 import SAMPLE, SIZE, exact, judged, winner_tested
+from .lesson_05 import SAMPLE, SIZE, delete_journal, exact, judged, winner_tested
 
 # -- on the table -----------------------------------------------------------------------------------------------------
 
@@ -145,6 +145,11 @@ def real_evaluation(images: int, valid: int, epochs: int, device: str = "cpu") -
     return TrainFromScratch(data, Recipe(epochs=epochs, batch_size=64), NET, device)
 
 
+def journal_path(arm: str, seed: int) -> Path:
+    """Where a row of the full run keeps its search until it is recorded."""
+    return data_folders()[0] / "evidence" / f"06_full_run.{arm}.{seed}.journal.jsonl"
+
+
 @experiment(
     "06_full_run",
     hypothesis="With real training, the best of 300 cells that a policy draws while it learns is, trained again and "
@@ -156,6 +161,7 @@ def real_evaluation(images: int, valid: int, epochs: int, device: str = "cpu") -
     smallest=0.005,
     slice=(("REINFORCE", 0),),
     tolerance=0.05,
+    tidy=lambda arm, seed: delete_journal(journal_path(arm, seed)),
 )
 def full_run(
     arm: str, seed: int, trials: int, images: int, valid: int, epochs: int, final_epochs: int
@@ -177,11 +183,6 @@ def full_run(
         "params": [told.result.params for told in history],
         "cells": [space.encode(told.trial.arch) for told in history],
     }
-
-
-def journal_path(arm: str, seed: int) -> Path:
-    """Where a row of the full run keeps its search. It may be deleted once the row is recorded."""
-    return data_folders()[0] / "results" / f"06_full_run_{arm}_{seed}.jsonl"
 
 
 def history_of(row: Row) -> History[MicroCell]:

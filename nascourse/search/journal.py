@@ -6,8 +6,10 @@ byte for byte.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
+import inspect
 import json
 import math
 import os
@@ -58,8 +60,12 @@ def plain(value: Any) -> Any:
 
 
 def identity(thing: Any) -> dict[str, Any]:
-    """What names an evaluation in the header: its ``describe()`` if it has one, else its qualified name (and the
-    arguments bound by functools.partial)."""
+    """What names an evaluation in the header: its ``describe()`` if it has one, else its qualified name, with the
+    arguments bound by functools.partial, the fields of a dataclass, the owner of a method.
+
+    Raises `CourseError` for what cannot be told from another by that: a lambda, a function with values of its own (a
+    closure), an object with other state. A journal would take one for the other.
+    """
     if hasattr(thing, "describe"):
         described = plain(thing.describe())
         if not isinstance(described, dict):
@@ -68,7 +74,22 @@ def identity(thing: Any) -> dict[str, Any]:
     if isinstance(thing, functools.partial):
         return {**identity(thing.func), "args": plain(thing.args), "keywords": plain(thing.keywords)}
     named = thing if hasattr(thing, "__qualname__") else type(thing)
-    return {"name": f"{named.__module__}.{named.__qualname__}"}
+    name = {"name": f"{named.__module__}.{named.__qualname__}"}
+    if inspect.ismethod(thing):
+        return {**name, "of": identity(thing.__self__)}
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        return {
+            **name,
+            "fields": plain({field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}),
+        }
+    state = getattr(thing, "__closure__", None) if named is thing else getattr(thing, "__dict__", None)
+    if state or named.__qualname__.endswith("<lambda>"):
+        raise bad_input(
+            name["name"],
+            "what a journal can tell from others: a named function, a dataclass, an object with describe()",
+            "give it a name, and bind its values with functools.partial",
+        )
+    return name
 
 
 def header(

@@ -102,15 +102,18 @@ from nascourse.evaluation.tabular import TabularBenchmark
 from nascourse.spaces.micro import MICRO_OPS, MicroCell, MicroSpace
 
 space, table = MicroSpace(), TabularBenchmark.load()
-noise = table.noise()
+noise = table.noise(top=100)  # of good cells, which a search is about
 print(f"{space.size:,} cells, {len(table.rows_in):,} functions, {len(table.seeds)} trainings of each")
-print(f"one training: ± {noise.training:.4f} around its cell's mean; mean of three: ± {noise.floor:.4f}")
+print(
+    f"the best hundred: one training ± {noise.training:.4f} around its cell's mean, mean of three ± {noise.floor:.4f}"
+)
+print(f"all: one training ± {table.noise().training:.4f}")
 
 # %% [markdown] lang="en"
-# *Fitness* will be the mean of a cell's three trainings, and later one of them. What the table cannot tell is what it
-# never trained: a fourth training of a cell would be another roll of the dice. So even the mean is known to within the
-# second number only, the **noise floor**. Two cells that lie closer together are ranked by luck, and for the best cells
-# of the table that is the rule.
+# (The numbers after ± are standard deviations.) *Fitness* will be the mean of a cell's three trainings, and later one of
+# them. A fourth training would be another roll of the dice, so the mean of a good cell is known to within the second
+# number only, the **noise floor** of the table. Of two cells that lie closer together nobody can say which is better; the
+# best cells of the table do.
 #
 # ### Step 1: selection
 #
@@ -310,8 +313,8 @@ for k in (2, 5, 10):
     print(f", best lost in {times.count(None)} of 20 runs")
 
 # %% [markdown] lang="en"
-# Between nine and ten generations of tournaments of two: the answer to the third prediction. What is lost on the way is
-# *diversity*. Crossover only mixes what is left, since two equal parents have equal children; only mutation brings
+# About ten generations of tournaments of two: the answer to the third prediction. (The formula knows neither luck nor whole
+# generations, so it is a little too low.) What is lost on the way is *diversity*. Crossover only mixes what is left, since two equal parents have equal children; only mutation brings
 # something new.
 
 # %% [markdown] lang="en"
@@ -679,7 +682,7 @@ show(
 THREE = ("random", "aging", "GA, tournament")
 show(
     regret_curves({arm: curves(rows["with noise"], arm) for arm in THREE}, floor=noise.floor),
-    alt="The same with noise, three strategies: their medians meet just above the noise floor.",
+    alt="The same with noise, three strategies: their medians meet above the noise floor.",
 )
 
 # %% [markdown] lang="en"
@@ -727,9 +730,9 @@ for name, found in rows.items():
 # **With noise** most of the lead is gone. The same strategies still beat random search, and the roulette still does not,
 # but they leave about four fifths of its regret. A search can be no better than the scores that it follows.
 #
-# And what is such a lead worth? Without noise about half of random search's regrets lie in the grey strip, and nearly all
-# of those of the others except the roulette. So the lead is real *for this table*: a search that wins knows the table
-# better.
+# And what is such a lead worth? Without noise nearly a third of random search's regrets lie in the grey strip, and more
+# than nine in ten of those of the others, except the roulette. So the lead is real *for this table*: a search that wins
+# knows the table better.
 #
 # ### Would the lead last?
 #
@@ -812,8 +815,8 @@ for arm in ARMS:
 # tell the two apart. With noise the interval leaves no room for a gain of a tenth of a point, and there is no sign that
 # noise makes aging more useful. (On this table and with these sizes; a larger space or a longer search may say otherwise.)
 #
-# The last lines tell why. What both hand over *looked* 1.3 points better than it is: more than a standard deviation of one
-# training, and the same with either update. Aging keeps luck out of the population (*What goes wrong* shows how well). But
+# The last lines tell why. What both hand over *looked* 1.3 points better than it is: more than one and a half standard
+# deviations of a good cell's training, and the same with either update. Aging keeps luck out of the population (*What goes wrong* shows how well). But
 # a search hands over the best score that it ever saw, dead or alive, and the best of 300 noisy scores is a lucky one,
 # whoever bred it. The better the cells that a search draws, the more alike they are, and the more of the choice between
 # them is luck: that of random search's winner is smaller. What should help against this kind of luck is to train the few
@@ -854,8 +857,8 @@ for name in ("normal", "reduce"):
 #
 # The setting of the paper is a population of 100, samples of 25 and 20,000 models. It cost 3,150 GPU-days, and its
 # AmoebaNet-A has 3.34 % error on CIFAR-10. With `NASCOURSE_MODE=full` the next two cells define and run a tenth of that
-# number, each model eight cells of 16 channels for ten epochs, on a GPU if there is one. (How long that takes was not
-# measured.) It keeps a journal: stop it whenever you like, run the cell again, and it goes on
+# number, each model eight cells of 16 channels for ten epochs, on a GPU if there is one. (It has not been tried at that
+# size, so nobody knows how long it takes.) It keeps a journal: stop it whenever you like, run the cell again, and it goes on
 # where it stopped, and ends like a search that was never stopped.
 #
 # On a cluster, pass an executor: `full_run(dask_executor(client))`, with a Dask client as in the

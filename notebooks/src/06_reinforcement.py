@@ -535,8 +535,8 @@ for (policy, rival), (a, b), q in zip(pairs, samples, adjusted):
 # a quarter of a percentage point, from the policies to evolution half of that. The policies among themselves cannot be
 # told apart: the LSTMs do not end far from the tables, nor PPO from REINFORCE.
 #
-# All of these means lie near the **noise floor** of the table, 0.006: the mean of three trainings is itself known to within
-# that only. So these are differences in how well a strategy knows *this table*. Whether its cells would keep their order if
+# All of these differences are smaller than the **noise floor** of the table, 0.0045: a good cell's mean of three trainings
+# is itself known to within that only. So these are differences in how well a strategy knows *this table*. Whether its cells would keep their order if
 # they were trained anew is another question: see *Would the lead last?* in [lesson 05](05_evolution.ipynb).
 #
 # These are four policies with one setting each, on one table. Their learning rates and the weight of the bonus were

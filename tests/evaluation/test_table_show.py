@@ -26,7 +26,7 @@ def lines_of(change: Callable[[dict[str, Any]], None]) -> list[str]:
 
 def test_a_whole_table(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "show", "--table", str(path)]) == 0
-    what, spread, best, noise, *taus, epochs = capsys.readouterr().out.splitlines()
+    what, spread, best, *noise, tau_01, tau_02, tau_12, epochs = capsys.readouterr().out.splitlines()
     assert what == "5,044 of 5,044 cells; seed 0: 5,044, seed 1: 5,044, seed 2: 5,044"
     # 3 images of 20,000 a rank, and ranks 1..5044 once each
     percentiles = [(18_000 - 3 * (1 + (1 - q) * (ROWS - 1))) / 20_000 for q in (0.05, 0.5, 0.95)]
@@ -34,9 +34,13 @@ def test_a_whole_table(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [float(text) for text in re.findall(r"0\.\d{4}", spread)] == pytest.approx(percentiles, abs=6e-5)
     assert best == f"best: {17_997 / 20_000:.4f}, {cell_of_rank(1)}"
     # 30 images of noise a training: 17.3 for a mean of three, so 5 ranks besides the best
-    floor = f"{30 / 3**0.5 / 20_000:.4f} (from 5,044 cells with two trainings or more)"
-    assert noise == f"noise floor: {floor}; within it of the best: 6 cells"
-    assert taus == [
+    floor = f"{30 / 3**0.5 / 20_000:.4f}"
+    assert noise == [
+        f"noise floor overall: {floor} (5,044 cells with two trainings or more)",
+        f"noise floor among the best {TOP}: {floor} ({TOP} cells with two trainings or more); within it of the best: "
+        "6 cells",
+    ]
+    assert [tau_01, tau_02, tau_12] == [
         f"tau of seeds {pair}: 1.00 overall (5,044), 1.00 among the best {TOP} ({TOP})"
         for pair in ("0 and 1", "0 and 2", "1 and 2")
     ]
@@ -73,6 +77,8 @@ def test_one_seed_alone_says_so(tmp_path: Path) -> None:
 def test_the_part_of_the_other_seeds_that_is_there_counts(tmp_path: Path) -> None:
     (tmp_path / "t.npz").write_bytes(packed(rows_12=10))
     lines = show(TabularBenchmark.load(tmp_path / "t.npz"))
-    assert sum(rank(row) <= TOP for row in range(10)) < 2
-    assert "from 10 cells" in lines[3]
-    assert lines[4] == f"tau of seeds 0 and 1: 1.00 overall (10), not known among the best {TOP}"
+    among_best = sum(rank(row) <= TOP for row in range(10))
+    assert among_best < 2
+    assert "(10 cells" in lines[3]
+    assert lines[4].startswith(f"noise floor among the best {TOP}: {'0.0' if among_best else 'not known'}")
+    assert lines[5] == f"tau of seeds 0 and 1: 1.00 overall (10), not known among the best {TOP}"

@@ -296,6 +296,10 @@ def test_a_row_of_the_full_run_survives_a_failure_after_its_search(
     with monkeypatch.context() as spent:
         spent.setattr("nascourse.evaluation.training.TrainFromScratch.__call__", lambda *_: pytest.fail("trained anew"))
         values = full_run("evolution", 1, final_epochs=1, **TINY)
+    tidy = evidence.find("05_full_run").tidy
+    assert journal.exists()  # until the row is on the disk
+    assert tidy is not None
+    tidy("evolution", 1)
     assert list(journal.parent.iterdir()) == []
     assert 0 <= values["test"] <= 1
     assert values["valid"] == np.nanmax(values["accuracies"])
@@ -305,6 +309,18 @@ def test_a_row_of_the_full_run_survives_a_failure_after_its_search(
     again = real_search("evolution", 1, **TINY)
     assert [told.trial for told in history] == [told.trial for told in again]
     assert all(isinstance(told.trial.arch, Genotype) for told in history)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arm", lesson_05.REAL_ARMS)
+def test_the_stored_run_begins_as_it_does_now(arm: str) -> None:
+    recorded = evidence.load("05_full_run")
+    budget = {key: value for key, value in recorded.budget.items() if key != "final_epochs"}
+    begun = real_search(arm, 0, **budget | {"trials": 2})
+    stored = next(row for row in recorded.of(arm) if row.seed == 0).values
+    assert [list(CellSpace().encode(told.trial.arch)) for told in begun] == [list(g) for g in stored["genotypes"][:2]]
+    tolerance = evidence.find("05_full_run").tolerance
+    assert begun.accuracies == pytest.approx(stored["accuracies"][:2], abs=tolerance)
 
 
 def test_the_arms_of_the_full_run_are_evolution_and_chance() -> None:

@@ -126,7 +126,8 @@ def test_the_full_run_in_small(arm: str, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setattr(module, "load", lambda: few)
     monkeypatch.setattr(lesson_05, "load_test", lambda: few.valid)
     values = evidence.plain(full_run(arm, 2, **budget))
-    journal = tmp_path / "results" / f"06_full_run_{arm}_2.jsonl"
+    journal = lesson_06.journal_path(arm, 2)
+    assert tmp_path in journal.parents
     assert journal.read_bytes().count(b"\n") == 1 + CI["trials"]
     assert values["valid"] == max(values["accuracies"]) == values["accuracies"][values["winner"]]
     history = history_of(evidence.Row(arm, 2, 0, values))

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,24 +74,31 @@ class Interrupted(BaseException):
     """What ctrl-C is to an evaluation: not one of its failures."""
 
 
-def test_interrupted_in_every_evaluation_it_ends_the_same(whole: bytes, tmp_path: Path) -> None:
-    path, stops = tmp_path / "stop.jsonl", set(range(BUDGET))
+class StoppedOnce:
+    """`conv_share` by another name, interrupted the first time that it is asked for a trial."""
 
-    def conv_share_stopped_once(trial: Trial[MicroCell]) -> Result:
-        if trial.number in stops:
-            stops.remove(trial.number)
+    def __init__(self) -> None:
+        self.stops = set(range(BUDGET))
+
+    def describe(self) -> dict[str, Any]:
+        return identity(conv_share)
+
+    def __call__(self, trial: Trial[MicroCell]) -> Result:
+        if trial.number in self.stops:
+            self.stops.remove(trial.number)
             raise Interrupted
         return conv_share(trial)
 
-    conv_share_stopped_once.__module__, conv_share_stopped_once.__qualname__ = "tests.search.toys", "conv_share"
-    stopped = 0
+
+def test_interrupted_in_every_evaluation_it_ends_the_same(whole: bytes, tmp_path: Path) -> None:
+    path, evaluation, stopped = tmp_path / "stop.jsonl", StoppedOnce(), 0
     while True:
         try:
-            run(path, conv_share_stopped_once)
+            run(path, evaluation)
             break
         except Interrupted:
             stopped += 1
-    assert stopped == BUDGET - len(stops) > 10  # duplicates are not evaluated
+    assert stopped == BUDGET - len(evaluation.stops) > 10  # duplicates are not evaluated
     assert path.read_bytes() == whole
 
 
@@ -232,6 +240,41 @@ def test_identity_names_what_is_bound() -> None:
     assert digest(three) != digest(five)
     with pytest.raises(CourseError, match="plain values"):
         identity(partial(fn, epochs=object()))
+
+
+@dataclass(frozen=True)
+class Trains:
+    """An evaluation without ``describe()``."""
+
+    epochs: int
+
+    def __call__(self, trial: Trial[MicroCell]) -> Result:
+        return conv_share(trial)
+
+
+class Stateful:
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def __call__(self, trial: Trial[MicroCell]) -> Result:
+        return conv_share(trial)
+
+
+def test_identity_tells_dataclasses_and_methods_apart() -> None:
+    assert identity(Trains(1)) != identity(Trains(2))
+    assert identity(Trains(1).__call__) != identity(Trains(2).__call__)
+    assert identity(Trains(1)) == identity(Trains(1))
+
+
+def test_what_has_no_identity_gets_no_journal(tmp_path: Path) -> None:
+    epochs = 3
+    for evaluation in (lambda trial: Result(0.5), lambda trial: Result(epochs / 10), Stateful(2)):
+        with pytest.raises(CourseError) as caught:
+            search(RandomSearch(MicroSpace()), evaluation, 2, journal=tmp_path / "j.jsonl")
+        assert "functools.partial" in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert len(search(RandomSearch(MicroSpace()), evaluation, 2)) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_plain_is_what_json_gives_back() -> None:

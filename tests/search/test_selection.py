@@ -187,6 +187,10 @@ def test_the_takeover_time_of_tournaments(k: int, runs: int) -> None:
     assert 0 < mean - (math.log(n) + math.log(math.log(n))) / math.log(k) < 1
 
 
+def test_the_takeover_time_that_lesson_05_tells() -> None:
+    assert round(exact_takeover(2, 128)[0]) == 10  # "about ten generations"
+
+
 def test_large_tournaments_have_chances_too() -> None:
     chances = Tournament(500).chances(range(2000))
     assert chances.sum() == pytest.approx(1)
