@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -71,10 +71,11 @@ def search_curve(
     optimum: float | None = None,
     xlabel: str = "architectures evaluated",
     ylabel: str = "best validation accuracy so far",
+    bands: Collection[str] | None = None,
 ) -> Figure:
-    """How good the best found so far is, for each arm an array (runs, trials): the median over runs as a line, the
-    middle half of the runs (quartiles) as a band; NaN: no success yet, left out. ``optimum``: a dotted line at what can
-    be reached at most."""
+    """How good the best found so far is, for each arm an array (runs, trials): the median over runs as a line, and for
+    those in ``bands`` (None: all) the middle half of the runs (quartiles) as a band; NaN: no success yet, left out.
+    ``optimum``: a dotted line at what can be reached at most."""
     named = arms if isinstance(arms, Mapping) else {"": arms}
     figure, axes = chart(xlabel=xlabel, ylabel=ylabel)
     for k, (name, values) in enumerate(named.items()):
@@ -85,7 +86,7 @@ def search_curve(
         with warnings.catch_warnings():  # of trials where no run has a success yet
             warnings.simplefilter("ignore", RuntimeWarning)
             low, median, high = np.nanquantile(best, (0.25, 0.5, 0.75), axis=0)
-        if len(best) > 1:
+        if len(best) > 1 and (bands is None or name in bands):
             axes.fill_between(trials, low, high, color=style.color, alpha=0.15, linewidth=0)
         axes.plot(
             trials,

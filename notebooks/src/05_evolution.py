@@ -110,10 +110,14 @@ print(
 print(f"all: one training ± {table.noise().training:.4f}")
 
 # %% [markdown] lang="en"
-# (The numbers after ± are standard deviations.) *Fitness* will be the mean of a cell's three trainings, and later one of
-# them. A fourth training would be another roll of the dice, so the mean of a good cell is known to within the second
-# number only, the **noise floor** of the table. Of two cells that lie closer together nobody can say which is better; the
-# best cells of the table do.
+# (The numbers after ± are standard deviations: about two of three trainings lie within one of them. Poor cells scatter
+# more than good ones.) *Fitness* will be the mean of a cell's three trainings, and later one of them. A fourth training
+# would be another roll of the dice, so a good cell's mean is known to within the second number only, the **noise floor** of
+# the table, and the difference of two such means to within $\sqrt{2}$ times as much. Of two cells that lie closer together
+# the table cannot say with any confidence which one is better.
+#
+# A search will be judged by its **regret**: how much less accurate the cell that it hands over is than the best cell of the
+# table, both by the mean of three trainings.
 #
 # ### Step 1: selection
 #
@@ -159,7 +163,9 @@ def rank(fitness, pressure, rng):
 
 # %% [markdown] lang="en"
 # The package's selections tell their `chances`, computed from the formulas. Draw 20,000 times with ours, count, and
-# let a chi-square test judge: how likely is a deviation as large as the one that was seen, if the formula is right?
+# let a chi-square test judge: how likely is a deviation as large as the one that was seen, if the formula is right? That
+# is the p-value; below 1/1000 we would not believe the formula. (Why so strict? If all formulas are right, one in twenty
+# p-values is below 0.05 all the same, and this lesson computes a dozen of them.)
 
 # %%
 from nascourse.search.selection import FitnessProportional, LinearRank, Tournament
@@ -196,9 +202,7 @@ print("formula and frequencies agree:", all(p > 1e-3 for p in p_values.values())
 
 # %% [markdown] lang="en"
 # The package draws for itself, too. The same test on its draws, and as a control a wrong formula that the test has to
-# catch: tournaments of three against the chances of tournaments of two. (Why a threshold of 1/1000? If the formula is
-# right, one in twenty such p-values is below 0.05 all the same, and this lesson does a dozen of them.)
-
+# catch: tournaments of three against the chances of tournaments of two.
 # %% tags=["nbval-check-output"]
 places = {name: s.draw(fitness, 8000, np.random.default_rng(1)) for name, (_, s) in OURS.items()}
 drawn = {name: np.bincount(chosen, minlength=6) for name, chosen in places.items()}
@@ -300,7 +304,8 @@ show(figure, alt="Share of the best by generation: S-shaped for tournaments, soo
 
 # %% [markdown] lang="en"
 # *Lines: the closed form. Marks: the mean over the runs in which the best was not lost on the way; with tournaments of
-# two they run ahead of the line in the middle, since the other runs are left out. Fitness selection is given the fitness
+# two they run ahead of the line in the middle, since the other runs are left out, and behind it at the end, since some begin
+# late. Fitness selection is given the fitness
 # 1, 2, …, 128, and takes over far more slowly than the smallest tournament.*
 
 # %%
@@ -313,7 +318,7 @@ for k in (2, 5, 10):
     print(f", best lost in {times.count(None)} of 20 runs")
 
 # %% [markdown] lang="en"
-# About ten generations of tournaments of two: the answer to the third prediction. (The formula knows neither luck nor whole
+# About ten generations of tournaments of two, if the best is not lost: the answer to the third prediction. (The formula knows neither luck nor whole
 # generations, so it is a little too low.) What is lost on the way is *diversity*. Crossover only mixes what is left, since two equal parents have equal children; only mutation brings
 # something new.
 
@@ -645,11 +650,12 @@ for arm, make in ARMS.items():
     print(f"{arm:15} regret {table.regrets(run)[-1]:.4f}, {functions} different functions evaluated")
 
 # %% [markdown] lang="en"
-# Note the last column. Random search repeats itself, too, since many cells are one function. Those evolutions that change
-# one decision at a time, near the best, repeat more; the genetic algorithms do not. All evaluations count alike here,
-# repeated ones too. (A regret of 0.001 is a tenth of a percentage point.)
+# Note the last column: searches repeat themselves, random search too, since many cells are one function. Over the hundred
+# seeds recorded below, random search meets 207 different functions on average, regularized evolution 171, the same
+# without aging 154, the genetic algorithms as many as random search. All evaluations count alike here, repeated ones
+# too. (A regret of 0.001 is a tenth of a percentage point.)
 #
-# One seed proves nothing. The recorded evidence has a hundred seeds of each, once **without noise**: each trial is
+# One seed proves nothing. The evidence has a hundred seeds of each strategy, once **without noise**: each trial is
 # answered by the mean of the three trainings, which is also what judges. And once **with noise**, as in a real search:
 # each trial is answered by *one* of the three trainings, picked by the trial's seed, and a cell that comes again is drawn
 # again. The mean still judges.
@@ -669,12 +675,15 @@ from nascourse.viz.landscape import regret_curves
 
 SHOWN = [arm for arm in ARMS if arm != "drop worst"]
 show(
-    regret_curves({arm: curves(rows["without noise"], arm) for arm in SHOWN}, floor=noise.floor),
-    alt="Regret against evaluations without noise for six strategies: medians and middle halves of a hundred seeds.",
+    regret_curves(
+        {arm: curves(rows["without noise"], arm) for arm in SHOWN}, floor=noise.floor, bands=("random", "aging")
+    ),
+    alt="Regret against evaluations without noise: medians of six strategies, middle halves of random search and aging.",
 )
 
 # %% [markdown] lang="en"
-# *Without noise. The regret of what looked best so far: median and middle half of a hundred seeds. The founders (the first
+# *Without noise. The regret of what looked best so far: the median of a hundred seeds, and as bands the middle half of those
+# of random search and of aging. The founders (the first
 # 50 evaluations, 20 of the (μ + λ)) are the cells that random search draws with the same seed; local search shares only
 # its first. *drop worst* is left out here, and compared below. The grey strip is the noise floor.*
 
@@ -686,13 +695,17 @@ show(
 )
 
 # %% [markdown] lang="en"
-# *With noise, three of them. A curve may rise now: the cell that looks best is not always the better one. The medians
-# meet at 0.007: some functions have one training so good that it catches searches of every kind.*
+# *With noise, three of them. A curve may rise now: the cell that looks best is not always the better one. The medians meet
+# by coincidence: many random searches end at one and the same function, which is written as 67 different cells; many
+# evolutions end at another one, of almost the same regret, that had one very lucky training. The strategies differ all the
+# same: see A12 below.*
 #
 # Each strategy against random search, from the same rows. *A12* is the chance that a search of this strategy ends with
-# less regret than a random search, ties counting half: 0.5 is no effect. The p-values are of Mann-Whitney tests
-# (unpaired: with one seed two searches share their founders, and nothing after that), corrected after Holm for the number
-# of tests.
+# less regret than a random search, ties counting half: 0.5 is no effect. The intervals come from drawing the hundred
+# results again with repeats, thousands of times (bootstrap). The p-value asks whether one strategy's regrets tend to be
+# smaller than the other's (Mann-Whitney test); six tests at once find something by luck more easily than one does, so
+# their p-values are raised (Holm's correction). Searches of one seed share their founders and are a little alike; the
+# test does not use that.
 
 # %%
 from nascourse.evaluation.statistics import a12, difference, holm, mann_whitney_p
@@ -724,25 +737,27 @@ for name, found in rows.items():
 # random search: accuracies that lie this close together have nearly equal sectors, so it hardly selects, as the first
 # figure of this lesson said it would.
 #
-# That answers the first prediction: random search ends about 0.5 percentage points below the best cell, local search
-# 0.2, regularized evolution 0.1. Not much, is it? A few hundred random cells contain a good one.
+# That answers the first prediction, for exact scores: random search ends about 0.5 percentage points below the best cell,
+# local search 0.2, regularized evolution 0.1. Not much, is it? A few hundred random cells contain a good one.
 #
 # **With noise** most of the lead is gone. The same strategies still beat random search, and the roulette still does not,
-# but they leave about four fifths of its regret. A search can be no better than the scores that it follows.
+# but they leave about four fifths of its regret: 0.6 points where random search leaves 0.8. Where every score carries its
+# luck, choosing well among scores is no longer choosing well among cells. (Lesson 06 meets strategies that lose less by
+# it.)
 #
 # And what is such a lead worth? Without noise nearly a third of random search's regrets lie in the grey strip, and more
-# than nine in ten of those of the others, except the roulette. So the lead is real *for this table*: a search that wins
-# knows the table better.
+# than nine in ten of those of the others, except the roulette. So the lead is real in the numbers of *this table*; whether
+# the cells would be better in another training is a separate question.
 #
 # ### Would the lead last?
 #
-# Would its cells also be better if they were trained once more? The table can play that through: two trainings of each
-# cell choose, and the third, which no search has seen, judges. Each of the three judges in turn; a hundred searches of each
+# Would evolution's cells still be better than those of random search if all were trained once more? The table can play
+# that through: two trainings of each cell choose, and the third, which no search has seen, judges. Each of the three judges in turn; a hundred searches of each
 # strategy. *Functions*: how many different ones the hundred hand over.
 
 # %%
 held = evidence.load("05_held_out")
-print(f"{'judged by training':22} {'0':>6} {'1':>8} {'2':>8}    chosen by the two others, and functions")
+print(f"{'judged by training':22} {'0':>6} {'1':>8} {'2':>8}    mean score by the two that chose; functions, by judge")
 for arm in held.arms:
     judged, looked, number = (held.values(arm, name) for name in ("held", "looked", "functions"))
     row = "  ".join(f"{accuracy:.4f}" for accuracy in judged)
@@ -754,14 +769,13 @@ print("aging - random:", *(f"{value:+.4f}" for value in lead), f" mean {lead.mea
 # *Mean accuracy of what is handed over: by the training that judges, then by the two that chose.*
 #
 # What was chosen loses about a point as soon as somebody else judges; that was the luck in its score. And the judges do
-# not agree on the winner: for one of them regularized evolution is clearly ahead of random search, for the other two it is
-# a little behind. The last column says how that can be. A hundred searches of a strategy that *works* end at the same few
-# functions, so it is these few trainings that are on trial, not a hundred. Three judges decide nothing here; the verdict on
-# the claim would be "too few seeds".
+# not agree: for judge 1 regularized evolution is 0.7 points ahead of random search, for the other two the difference is
+# below a tenth of a point. Judge 1 shows why this is no verdict. Most of its random searches hand over one and the same
+# function, and *its* training 1 happened to be a poor one: a single training makes most of that lead. The better a
+# strategy works, the fewer functions it ends at, so it is a handful of trainings that is on trial here, not a hundred.
 #
 # How far do such rows carry? A hundred seeds say a lot about *this* table, one set of images and one small space; they
-# are no hundred data sets. (Ranking strategies over seeds and drawing a critical-difference diagram, as is sometimes
-# done, treats them as if they were.) And a small p-value says that a difference is there, not that it matters: look at
+# are no hundred data sets. And a small p-value says that a difference is there, not that it matters: look at
 # the means.
 
 # %% [markdown] lang="en"
@@ -786,20 +800,20 @@ for (name, (gain, effect, _)), p in zip(contrasts.items(), adjusted):
 # contains 0, it is undecided which is better.*
 
 # %%
-figure, axes = chart(xlabel="regret of the cell handed over", height=280)
-marks = [(name, arm, found) for name, found in rows.items() for arm in ("aging", "drop worst")]
-for k, (_, arm, found) in enumerate(marks):
-    style, regret = series_style(k), found.values(arm, "regret")
-    height = len(marks) - k + np.linspace(-0.25, 0.25, len(regret))
-    axes.plot(np.sort(regret), height, style.marker, color=style.color, markersize=4, alpha=0.6)
-    axes.plot([regret.mean()] * 2, [len(marks) - k - 0.35, len(marks) - k + 0.35], color="black", linestyle="-")
-axes.set_yticks(range(len(marks), 0, -1), [f"{name}: {arm}" for name, arm, _ in marks])
+figure, axes = chart(xlabel="regret of the cell handed over", ylabel="share of searches with at most that", height=320)
+pairs = [(name, arm) for name in rows for arm in ("aging", "drop worst")]
+for k, (name, arm) in enumerate(pairs):
+    style = series_style(k)
+    axes.ecdf(rows[name].values(arm, "regret"), color=style.color, dashes=style.dash, label=f"{name}: {arm}")
+axes.legend(frameon=False, fontsize=9)
 show(
-    figure, alt="Regrets of a hundred seeds, oldest or worst dropped, without noise and with it: pairs that look alike."
+    figure,
+    alt="Share of searches by regret, oldest or worst dropped: close pairs, without noise far left of with noise.",
 )
 
 # %% [markdown] lang="en"
-# *Every mark is a seed, sorted within its row; the black line is the mean.*
+# *How many of the hundred searches end with at most this regret. Without noise about half of both kinds end at 0, the best
+# cell of the table. With noise the two lines lie close together.*
 #
 # Two more questions about the noisy rows. Does noise make aging *more* useful than it is without? (The difference of the
 # differences.) And how much of what the winner showed was luck, the score that chose it minus its mean?
@@ -811,16 +825,17 @@ for arm in ARMS:
     print(f"{arm:15} luck of what was handed over {average(rows['with noise'].values(arm, 'luck'))}")
 
 # %% [markdown] lang="en"
-# The second prediction has a plain answer: **no difference**. Neither without noise nor with it could a hundred searches
-# tell the two apart. With noise the interval leaves no room for a gain of a tenth of a point, and there is no sign that
-# noise makes aging more useful. (On this table and with these sizes; a larger space or a longer search may say otherwise.)
+# The second prediction: **none that shows**. Neither without noise nor with it can a hundred searches tell the two apart.
+# With noise the interval ends just short of the tenth of a point that was claimed, so a gain that large is unlikely; a
+# smaller one, either way, remains possible. Nor is there a sign that noise makes aging more useful. (All of this on this
+# table and with these sizes; a larger space or a longer search may say otherwise.)
 #
-# The last lines tell why. What both hand over *looked* 1.3 points better than it is: more than one and a half standard
-# deviations of a good cell's training, and the same with either update. Aging keeps luck out of the population (*What goes wrong* shows how well). But
-# a search hands over the best score that it ever saw, dead or alive, and the best of 300 noisy scores is a lucky one,
-# whoever bred it. The better the cells that a search draws, the more alike they are, and the more of the choice between
-# them is luck: that of random search's winner is smaller. What should help against this kind of luck is to train the few
-# best once more before one believes one of them. What that may cost is the open question at the end.
+# The last lines suggest why. What both hand over *looked* 1.3 points better than it is: more than one and a half standard
+# deviations of a good cell's training, and the same with either update. Aging keeps luck out of the population (*What goes
+# wrong* shows the extreme case, where nothing but luck differs). But a search hands over the best score that it ever saw,
+# dead or alive, and the best of 300 noisy scores is a lucky one, whoever bred it. Random search's winner is the least
+# lucky, perhaps because its cells differ more in what they are worth. What should help against this kind of luck is to
+# train the few best once more before one believes one of them. What that may cost is the open question at the end.
 
 # %% [markdown] lang="en"
 # ### With real training
@@ -877,15 +892,15 @@ def full_run(executor=None, window=4, journal="runs/05_full_run.jsonl"):
 
 
 # %% [markdown] lang="en"
-# Outside of full mode: the stored run, at the size that an hour of two CPU cores allows. Evolution and random search,
-# 100 trainings each, and both winners trained again for longer and tested once.
+# The stored run is smaller: five evolutions and five random searches, 100 trainings each, of networks of three cells and
+# four channels for one epoch; each winner was trained again for longer, on all images, and tested once.
 
 # %%
 if budget.mode != "lesson":
     bred = full_run(journal="runs/05_full_run.jsonl" if budget.mode == "full" else None)
     print(f"best accuracy {bred.best.result.accuracy:.3f} of {len(bred)} trainings")
 stored = evidence.load("05_full_run")
-print("{0[date]}, {0[hardware][cpu]}: {0[command]}, and so on".format(stored.sittings[0]))
+print("{0[date]}, {0[hardware][cpu]}: {0[command]}".format(stored.sittings[-1]))
 for arm in stored.arms:
     tests, hours = stored.values(arm, "test"), sum(row.seconds for row in stored.of(arm)) / 3600
     print(f"{arm:10} test accuracy of the winners: {np.round(tests, 4).tolist()}, {hours:.1f} hours")
@@ -937,7 +952,8 @@ show(figure, alt="With pure luck as fitness: level at 0.80 where the oldest go, 
 # It only collects lucky trainings, and who was lucky stays.*
 #
 # Theory agrees. Dropping the worst keeps the best 50 of all scores so far, and the mean of the top part $q$ of a normal
-# distribution is $\varphi(z_q)/q$ standard deviations above its mean; the mean of any 50 scores should be 0.80:
+# distribution is $\varphi(z_q)/q$ standard deviations above its mean, with $\varphi$ the normal density and $z_q$ the value that a share $q$
+# lies above; the mean of any 50 scores should be 0.80:
 
 # %%
 from scipy.stats import norm

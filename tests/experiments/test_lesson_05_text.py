@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -13,9 +15,10 @@ from nascourse.experiments.lesson_05 import ARMS, exact
 from nascourse.search.evolution import regularized_evolution
 from nascourse.search.loop import search
 from nascourse.search.population import diversity
-from nascourse.spaces.micro import MicroSpace
+from nascourse.search.random import RandomSearch
+from nascourse.spaces.base import Result, Trial
+from nascourse.spaces.micro import MicroCell, MicroSpace
 
-ONE_DECISION = ("aging", "drop worst", "mu + lambda")
 GENETIC = ("GA, roulette", "GA, tournament")
 WINNERS = [arm for arm in ARMS if arm not in ("random", "GA, roulette")]
 
@@ -59,7 +62,19 @@ def test_what_is_left_of_it_with_noise(noisy: Evidence) -> None:
 def test_the_medians_meet_above_the_noise_floor(noisy: Evidence) -> None:
     ends = [float(np.median(noisy.values(arm, "regret"))) for arm in ("random", "aging", "GA, tournament")]
     assert {round(end, 3) for end in ends} == {0.007}
-    assert min(ends) > TabularBenchmark.load().noise(top=100).floor
+    table, space = TabularBenchmark.load(), MicroSpace()
+    assert min(ends) > table.noise(top=100).floor
+    regrets = table.means.max() - table.means
+    for arm, at_least, cells in (("random", 30, 67), ("aging", 20, None)):
+        found, times = np.unique(noisy.values(arm, "regret"), return_counts=True)
+        assert times.max() >= at_least  # "many ... end at one and the same function"
+        rows = np.flatnonzero(np.isclose(regrets, found[times.argmax()], atol=1e-6)).tolist()
+        if cells:
+            meant = [space.canonical(table.cell(row)) for row in rows]
+            written = Counter(space.canonical(cell) for cell in space.all_cells())
+            assert max(written[one] for one in meant) == cells
+        else:  # "one very lucky training"
+            assert table.curves[rows, :, -1].max() >= np.sort(table.curves[:, :, -1].ravel())[-5]
 
 
 def test_all_but_the_roulette_beat_random_search(without: Evidence, noisy: Evidence) -> None:
@@ -85,10 +100,29 @@ def test_another_judge_takes_a_point_and_the_judges_do_not_agree() -> None:
     lost = [held.values(arm, "looked").mean() - held.values(arm, "held").mean() for arm in ARMS]
     assert 0.009 < min(lost) < max(lost) < 0.015  # "about a point"
     lead = held.values("aging", "held") - held.values("random", "held")
-    assert sorted(np.sign(lead)) == [-1, -1, 1]
-    assert max(lead) > 0.005 > 0.001 > max(-lead)  # "clearly ahead ... a little behind"
-    assert max(held.values("aging", "functions")) < 30  # "the same few functions"
+    assert round(100 * lead[1], 1) == 0.7
+    assert max(abs(lead[0]), abs(lead[2])) < 0.001  # "below a tenth of a point"
+    assert max(held.values("aging", "functions")) < 30  # "a handful"
     assert "too few seeds" in str(evidence.verdict("05_held_out"))
+
+
+def test_one_training_makes_most_of_what_judge_1_says() -> None:
+    table, space = TabularBenchmark.load(), MicroSpace()
+
+    def chosen(trial: Trial[MicroCell]) -> Result:
+        return Result((table.evaluate(trial.arch, 0).accuracy + table.evaluate(trial.arch, 2).accuracy) / 2)
+
+    winners = [search(RandomSearch(space), chosen, 300, seed=seed).best.trial.arch for seed in range(100)]
+    (same, number), *_ = Counter(map(space.canonical, winners)).most_common(1)
+    assert number > 50  # "most of its random searches"
+    judged = [table.evaluate(cell, 1).accuracy for cell in winners]
+    held = evidence.load("05_held_out")
+    assert np.mean(judged) == pytest.approx(held.values("random", "held")[1], abs=1e-5)
+    poor = table.evaluate(same, 1).accuracy
+    assert poor < min(table.evaluate(same, 0).accuracy, table.evaluate(same, 2).accuracy) - 0.015
+    lead = held.values("aging", "held")[1] - np.mean(judged)
+    usual = np.mean([table.evaluate(same, seed).accuracy for seed in (0, 1, 2)])
+    assert number / 100 * (usual - poor) > lead / 2  # had it been as good as usual
 
 
 def test_aging_made_no_difference(without: Evidence, noisy: Evidence) -> None:
@@ -108,10 +142,9 @@ def test_luck_is_the_same_with_either_update(noisy: Evidence) -> None:
 
 
 def test_who_meets_the_same_functions_again(without: Evidence) -> None:
-    random = mean(without, "random", "functions")
-    assert random < 0.75 * without.budget["evaluations"]  # "random search repeats itself, too"
-    assert all(mean(without, arm, "functions") < 0.9 * random for arm in ONE_DECISION)
-    assert all(mean(without, arm, "functions") > 0.95 * random for arm in GENETIC)
+    means = {arm: mean(without, arm, "functions") for arm in ARMS}
+    assert [round(means[arm]) for arm in ("random", "aging", "drop worst")] == [207, 171, 154]
+    assert all(means[arm] == pytest.approx(means["random"], rel=0.02) for arm in GENETIC)  # "as many as"
 
 
 def test_pressure_takes_diversity_and_up_to_ten_regret() -> None:

@@ -214,7 +214,7 @@ def test_what_the_text_says_of_the_full_run_is_what_its_rows_give() -> None:
     learned = {arm: seen[:, -100:].mean(1) - seen[:, :100].mean(1) for arm, seen in rewards.items()}
     assert learned["REINFORCE"].min() > 0.09 > 0.03 > learned["random"].max()  # "the policy learns"
     best = {arm: seen.max(1).mean() for arm, seen in rewards.items()}
-    assert 0 < best["REINFORCE"] - best["random"] < 0.03  # "close behind"
+    assert 0.01 < best["REINFORCE"] - best["random"] < 0.02  # "more than a point ahead"
     tests = {arm: stored.values(arm, "test").mean() for arm in REAL}
-    assert tests["REINFORCE"] < tests["random"] + 0.001  # "nothing better"
+    assert abs(tests["REINFORCE"] - tests["random"]) < 0.001  # "about none"
     assert evidence.verdict("06_full_run").word == "undecided"

@@ -44,6 +44,7 @@ def test_without_noise_the_lead_of_the_policies_is_gone(recorded: Evidence) -> N
     without = evidence.load("06_exact")
     means = {arm: without.values(arm, "regret").mean() for arm in without.arms}
     assert min(means, key=means.__getitem__) == "evolution"
+    assert np.mean(without.values("evolution", "regret") == 0) > 0.5  # "more than half of evolution's searches"
     assert all(means[arm] < means["random"] / 3 for arm in means if arm != "random")
     assert evidence.verdict("06_exact").word == "fails"  # "not by the tenth of a point"
     for arm in POLICIES:
@@ -51,11 +52,9 @@ def test_without_noise_the_lead_of_the_policies_is_gone(recorded: Evidence) -> N
         assert difference(*leads).low > 0
 
 
-def test_the_lstms_leave_random_search_later_than_the_tables(recorded: Evidence) -> None:
-    random = curves(recorded, "random").mean(0)
-    beside = {arm: int(np.flatnonzero(curves(recorded, arm).mean(0) > 0.95 * random)[-1]) for arm in POLICIES}
-    for kind in ("REINFORCE", "PPO"):
-        assert 10 < 2 * beside[f"{kind}, table"] < beside[f"{kind}, LSTM"]
+def test_at_first_the_tables_are_ahead(recorded: Evidence) -> None:
+    early = {arm: curves(recorded, arm)[:, 39].mean() for arm in recorded.arms}
+    assert set(sorted(early, key=early.__getitem__)[:2]) == {"REINFORCE, table", "PPO, table"}
 
 
 def test_a_policy_trains_fewer_cells_for_longer(recorded: Evidence) -> None:
