@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +14,8 @@ import yaml
 from nascourse import __version__
 from nascourse.bootstrap import COMMANDS, ROOT
 from nascourse.evaluation.tabular import TabularBenchmark
+from nascourse.search.history import History
+from nascourse.spaces.micro import MicroCell
 
 README = (ROOT / "README.md").read_text()
 MAP = dict(re.findall(r"^\| (\d\d) \| (.+)$", README, re.M))
@@ -48,6 +54,46 @@ def test_what_the_data_readme_says_of_the_table_is_what_it_holds() -> None:
     assert f"scatters by {table.noise().training:.4f} around its cell's mean, and by {noise.training:.4f}" in text
     assert f"known to within {noise.floor:.4f}" in text
     assert f"{int((table.means >= table.means.max() - noise.floor).sum())} cells lie that close" in text
+
+
+CLUSTER = """
+from dask.distributed import LocalCluster
+
+class SLURMCluster(LocalCluster):
+    def __init__(self, *, cores, processes, memory, walltime):
+        super().__init__(n_workers=0, threads_per_worker=cores, host="127.0.0.1", dashboard_address=None)
+
+    def scale(self, n=0, *, jobs=0):
+        super().scale(n or jobs // 8)
+"""
+"""In place of dask-jobqueue, with what the README takes of it: a cluster on this machine, 8 jobs a worker."""
+
+SMALL = {
+    "import load\n": "import SearchData, load\n",
+    "load(), ": "SearchData(load().train[:64], load().valid[:64]), ",
+    "Recipe(epochs=12)": "Recipe(epochs=1, batch_size=32)",
+    "            200,\n": "            5,\n",
+}
+
+
+@pytest.mark.slow
+def test_the_script_for_a_cluster_runs(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    (script,) = re.findall(r"^```python\n(.+?)^```", README, re.M | re.S)
+    for said, smaller in SMALL.items():
+        assert script.count(said) == 1
+        script = script.replace(said, smaller)
+    (tmp_path / "dask_jobqueue.py").write_text(CLUSTER)
+    (tmp_path / "script.py").write_text(script)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    history = History.load(tmp_path / "random.jsonl", MicroCell.from_json)
+    assert len(history) == 5
+    assert not history.failures
+    assert f"accuracy={history.best.result.accuracy!r}" in done.stdout
 
 
 def test_the_commands_exist() -> None:

@@ -2,14 +2,18 @@
 
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain, repeat
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nascourse.data import Images, SearchData
 from nascourse.errors import CourseError
+from nascourse.evaluation import batched
 from nascourse.evaluation.batched import grouped, train_side_by_side
 from nascourse.evaluation.training import Recipe
 from nascourse.networks.build import build_seeded
@@ -77,6 +81,32 @@ def test_members_do_not_touch_each_other() -> None:
     a, b = grouped([first, second])(x), grouped([first, other])(x)
     assert torch.equal(a[:, 0], b[:, 0])
     assert not torch.allclose(a[:, 1], b[:, 1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize(("step", "epoch"), [(9, 1), (10, 2)])
+def test_a_member_that_diverges_is_reported_and_leaves_the_others_as_they_are(
+    step: int, epoch: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The middle one of three loses its loss, and with it its weights, in one of twenty steps."""
+    seeds, data = [0, 1, 5], random_data()
+    plain, expected = train_side_by_side([m.to(dtype) for m in members(CELLS[0], seeds)], data, RECIPE, seeds)
+    factors: Iterator[float] = chain(repeat(1.0, step), [math.nan], repeat(1.0))
+    losses = batched.member_losses
+
+    def spoiled(*inputs: Any) -> Tensor:
+        return losses(*inputs) * torch.tensor([1.0, next(factors), 1.0], dtype=dtype)
+
+    monkeypatch.setattr(batched, "member_losses", spoiled)
+    whole, trainings = train_side_by_side([m.to(dtype) for m in members(CELLS[0], seeds)], data, RECIPE, seeds)
+    assert [training.diverged for training in trainings] == [None, epoch, None]
+    assert math.isnan(trainings[1].accuracy)
+    assert [math.isnan(loss) for loss in trainings[1].losses] == [epoch == 1, True]
+    for g in (0, 2):
+        assert trainings[g].accuracies == expected[g].accuracies
+        assert trainings[g].losses == expected[g].losses
+    probe = torch.randn(6, 3, 8, 8, dtype=dtype)
+    assert torch.equal(whole.eval()(probe)[:, ::2], plain.eval()(probe)[:, ::2])
 
 
 def test_joint_clipping_and_unknown_layers_are_refused() -> None:

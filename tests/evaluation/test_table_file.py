@@ -83,10 +83,10 @@ def test_a_file_that_is_not_there_and_one_of_another_checksum(
 @pytest.mark.skipif(TABLE not in data.checksums(), reason="the table is not computed to the end yet")
 def test_the_table_that_ships() -> None:
     table = TabularBenchmark.load()
-    assert table.rows_in.all()
-    assert 0 in table.seeds
-    stored = table.test_counts >= 0
-    assert ((table.valid_counts >= 0).all(axis=2) == stored).all()
+    assert table.seeds == (0, 1, 2)
+    assert table.test_counts.shape == (5044, 3)
+    assert table.test_counts.min() >= 0  # nothing is missing
+    assert table.valid_counts.min() >= 0
     assert table.valid_counts.max() <= 4000
     assert table.test_counts.max() <= 10_000
     assert (np.diff(np.nanmean(table.curves, axis=(0, 1))) > 0).all()  # on the average, every epoch helps
