@@ -50,10 +50,10 @@ def kinship_scene(child: tuple[str, Any], parents: Sequence[tuple[str, Any]]) ->
     letters = "AB"[: len(parents)]
     titles = [f"parent {letter} · {title}" for letter, (title, _) in zip(letters, parents, strict=True)]
     archs = [arch for _, arch in parents]
-    marks = dict(zip(genes(child[1]), origins(child[1], archs), strict=True))
-    cells = list(dict.fromkeys(gene.cell for gene in marks))
-    shown = [cell for cell in cells if any(gene.cell == cell and not mark for gene, mark in marks.items())] or cells
-    new = [gene for gene, mark in marks.items() if not mark]
+    marks = list(zip(genes(child[1]), origins(child[1], archs), strict=True))
+    cells = list(dict.fromkeys(gene.cell for gene, _ in marks))
+    shown = [cell for cell in cells if any(gene.cell == cell and not mark for gene, mark in marks)] or cells
+    new = [gene for gene, mark in marks if not mark]
     changed = ", ".join(
         f"{g.source}→{g.target} {operation_style(g.op).label}" + f" ({g.cell} cell)" * (g.cell != "micro") for g in new
     )
@@ -80,9 +80,9 @@ def _picture(arch: Any, cell: str, title: str, new: Sequence[Gene] = ()) -> Scen
     return cell_scene(getattr(arch, cell), marked, f"{title} · {cell} cell")
 
 
-def _table(cell: str, parents: Sequence[tuple[str, Any]], marks: dict[Gene, str]) -> Scene:
+def _table(cell: str, parents: Sequence[tuple[str, Any]], marks: Sequence[tuple[Gene, str]]) -> Scene:
     """A row for each parent and the child, a column for each edge, and below whose edge the child has."""
-    child = [gene for gene in marks if gene.cell == cell]
+    child = [(gene, mark) for gene, mark in marks if gene.cell == cell]
     step = 92.0 if len(child) <= 6 else 85.0
     items: list[Item] = []
     for row, (letter, arch) in enumerate(parents):
@@ -92,11 +92,11 @@ def _table(cell: str, parents: Sequence[tuple[str, Any]], marks: dict[Gene, str]
             items += gene_tile(gene, _LABELS + column * step, y, step - 6, label=True)
     y = 16 + len(parents) * _ROW
     items.append(Text(18, y, "child", 12, anchor="start", bold=True))
-    for column, gene in enumerate(child):
+    for column, (gene, mark) in enumerate(child):
         x = _LABELS + column * step
-        items += gene_tile(gene, x, y, step - 6, label=True, new=not marks[gene])
-        whose = " = ".join(marks[gene]) if marks[gene] else "new"
-        items.append(Text(x + (step - 6) / 2, y + 26, whose, 12, INK if marks[gene] else MUTED, bold=True))
+        items += gene_tile(gene, x, y, step - 6, label=True, new=not mark)
+        whose = " = ".join(mark) if mark else "new"
+        items.append(Text(x + (step - 6) / 2, y + 26, whose, 12, INK if mark else MUTED, bold=True))
         items.append(Text(x + (step - 6) / 2, y + 43, f"{gene.source}→{gene.target}", 11, MUTED))
     items.append(Text(18, y + 26, "from", 12, MUTED, "start"))
     items.append(Text(18, y + 43, "edge", 11, MUTED, "start"))

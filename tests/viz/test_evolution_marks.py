@@ -18,6 +18,7 @@ from nascourse.search.variation import half_of_each
 from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.cell import CellSpace, Genotype
 from nascourse.spaces.micro import MicroSpace
+from nascourse.spaces.published import NASNET_A
 from nascourse.viz.evolution import evolution_scene
 from nascourse.viz.family import ancestors, family_depth, family_tree_scene
 from nascourse.viz.kinship import kinship_scene
@@ -134,6 +135,12 @@ def test_table_and_drawing_mark_the_edges_that_no_parent_has_and_no_others(run: 
         assert [(label_of(edge), has_marks(edge)) for edge in drawn] == expected
         seen.add((len(parents), bool(new), len(shown)))
     assert {(2, True, 1), (2, False, len({name for name, *_ in edges(history[0].trial.arch)}))} <= seen
+
+
+def test_an_edge_that_is_there_twice_has_two_columns() -> None:
+    scene = kinship_scene(("child", NASNET_A), [("parent", NASNET_A)])  # which sums two skips of one node
+    tiles = [tile for tile, _ in table_tiles([item for item in scene.items if not isinstance(item, Group)])]
+    assert len(tiles) == 2 * len(edges(NASNET_A)) > 2 * len(set(edges(NASNET_A)))
 
 
 def label_of(edge: Group) -> str:
