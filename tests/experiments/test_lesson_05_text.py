@@ -161,3 +161,16 @@ def test_pressure_takes_diversity_and_up_to_ten_regret() -> None:
     assert (np.diff(lost[:4]) < 0).all()
     no_gain = difference([lost for _, lost in ends[10]], [lost for _, lost in ends[25]])
     assert no_gain.low < 0 < no_gain.high
+
+
+def test_the_stored_run_bred_better_networks_and_no_better_winner() -> None:
+    stored = evidence.load("05_full_run")
+    first, last = (
+        {arm: 100 * stored.values(arm, "accuracies")[:, part].mean() for arm in stored.arms}
+        for part in (slice(20), slice(-20, None))
+    )
+    assert first["evolution"] == first["random"]  # "the same in both arms"
+    assert 0.8 < last["evolution"] - first["evolution"] < 1.5  # "about a point"
+    assert abs(last["random"] - first["random"]) < 0.4
+    assert mean(stored, "evolution", "test") < mean(stored, "random", "test")  # "no better"
+    assert evidence.verdict("05_full_run").word == "fails"
