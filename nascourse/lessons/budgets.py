@@ -37,8 +37,8 @@ BUDGETS: dict[str, dict[str, Numbers]] = {
     "05": {
         "evaluations": Numbers(ci=120, lesson=300, full=300),  # of each search on the table
         "seeds": Numbers(ci=2, lesson=20, full=100),  # live searches of each tournament size
-        "real_trials": Numbers(ci=6, lesson=10, full=60),  # of the short search with real training
-        "real_images": Numbers(ci=100, lesson=2000, full=4000),
+        "real_trials": Numbers(ci=6, lesson=8, full=60),  # of the short search with real training
+        "real_images": Numbers(ci=100, lesson=1200, full=4000),
         "real_valid": Numbers(ci=100, lesson=1000, full=4000),
         "full_trials": Numbers(ci=3, lesson=2000, full=2000),  # of the full run, from here on
         "full_images": Numbers(ci=50, lesson=8000, full=8000),
