@@ -24,7 +24,7 @@ from .. import checkpoint, provenance
 from ..atomic import not_written, write_text
 from ..data import Images, SearchData
 from ..device import device_name
-from ..errors import bad_input
+from ..errors import CourseError, bad_input
 from ..long_run import memory_told
 from ..networks.supernet import initial_alphas, supernet_seeded
 from ..spaces.cell import CellSpace, Genotype
@@ -190,7 +190,7 @@ class DartsSearch:
                 now = time.perf_counter()
                 sitting |= {"steps": self.step - first, "seconds": round(now - begin, 1)}
                 if path is not None and (epoch_ended or now - saved >= save_every):
-                    checkpoint.save(path, self._state(), self.describe())
+                    self._save(path)
                     saved = time.perf_counter()
                 if epoch_ended:
                     self._published(path)
@@ -198,8 +198,14 @@ class DartsSearch:
                     break
         self._torn = False
         if path is not None and not self.finished:
-            checkpoint.save(path, self._state(), self.describe())
+            self._save(path)
         return self._published(path)
+
+    def _save(self, path: Path) -> None:
+        """What is not finite is not saved: a running variance can overflow while the loss is still a number."""
+        if not all(bool(torch.isfinite(values).all()) for values in self.net.state_dict().values()):
+            raise self._not_finite("weight or running statistic that is not finite")
+        checkpoint.save(path, self._state(), self.describe())
 
     def _memory_told(self) -> AbstractContextManager[None]:
         return memory_told(
@@ -255,14 +261,18 @@ class DartsSearch:
 
     def _finite(self, what: str, *values: float) -> None:
         if not all(map(math.isfinite, values)):
-            raise bad_input(
-                f"a {what} loss or gradient of {', '.join(map(str, values))} at step {self.step + 1}",
-                "finite numbers",
-                "lower w_lr or alpha_lr and start in another folder; the last checkpoint is from before",
-            )
+            raise self._not_finite(f"{what} loss or gradient of {', '.join(map(str, values))}")
+
+    def _not_finite(self, what: str) -> CourseError:
+        return bad_input(
+            f"a {what} at step {self.step + 1}",
+            "finite numbers",
+            "lower w_lr or alpha_lr and start in another folder; the last checkpoint is from before",
+        )
 
     def _end_epoch(self) -> None:
         accuracy, loss = supernet_score(self.net, mixture(self.alphas), self.data.valid)
+        self._finite("supernet's", loss)
         self.epochs.append({"epoch": len(self.epochs) + 1, "step": self.step, "accuracy": accuracy, "loss": loss})
         if self.after_epoch is not None:
             self.stopped = self.after_epoch(self)

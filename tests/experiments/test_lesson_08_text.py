@@ -5,15 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import jupytext
 import numpy as np
 import pytest
 import torch
 
 from nascourse import evidence
+from nascourse.bootstrap import ROOT
 from nascourse.evaluation.statistics import holm
 from nascourse.evidence import Evidence
 from nascourse.experiments import lesson_08
-from nascourse.experiments.lesson_08 import ARMS, ESTIMATORS, SKIP_LIMIT, final_accuracies, final_p, truth
+from nascourse.experiments.lesson_08 import (
+    ARMS,
+    ESTIMATORS,
+    SKIP_LIMIT,
+    final_accuracies,
+    final_difference,
+    final_p,
+    truth,
+)
 from nascourse.search.collapse import stop_by_eigenvalue, stop_by_skips
 from nascourse.search.darts_config import PRESETS
 from nascourse.search.darts_run import DartsSearch
@@ -47,6 +57,9 @@ def test_how_the_six_searches_went(collapse: Evidence) -> None:
     lowest = [min(truth(cell) for cell in row["cell"]) for row in rows]
     assert sum(low == pytest.approx(GUESSING, abs=0.002) for low in lowest) == 3  # "in three searches"
     assert max(row["skips"][-1] for row in rows) == 2  # "at most two of six edges"
+    means = np.mean([[truth(cell) for cell in row["cell"]] for row in rows], axis=0)
+    assert means.argmax() == 0  # "no later epoch is better than the first one"
+    assert means[-1] > means[1:14].max() + 0.1  # "gets worse and comes back"
     for row in rows:
         assert row["loss"][-1] < row["loss"][0] / 2  # "falls in every search"
         assert 2.5 < row["eigenvalue"][-1] / row["eigenvalue"][0] < 10
@@ -87,6 +100,9 @@ def test_nothing_is_decided(collapse: Evidence, final: dict[str, list[float]]) -
     assert min(holm([final_p(collapse, a, b) for a, b in pairs])) >= 0.05
     assert final_p(collapse, "perturbation", "DARTS, at the end") == pytest.approx(2 / 2**6)
     assert evidence.verdict("08_collapse").word == "undecided"
+    lead = final_difference(collapse, "random search", "DARTS, at the end")
+    assert lead.estimate > 0.03  # "by more than three points"
+    assert lead.low < 0.01  # "more than the one point ... is not shown"
 
 
 def test_a_larger_difference_is_better_and_a_tiny_one_exact() -> None:
@@ -105,6 +121,56 @@ def test_without_the_term_the_gradient_is_closer() -> None:
     assert mean["times ε (T1)"] > mean["ε as in the code"] > 0.9
     assert mean["first order"] > 0.9
     assert evidence.verdict("08_second_order").word == "fails"
+
+
+def lessons_term() -> Any:
+    """The function of that name, out of the lesson."""
+    names: dict[str, Any] = {"np": np}
+    (cell,) = [c for c in jupytext.read(ROOT / "notebooks" / "src" / "08_darts.py").cells if "def term(" in c.source]
+    exec(cell.source.split("\n\n\n")[0], names)
+    return names["term"]
+
+
+def test_the_papers_term_is_too_long_on_genotypes_and_helps_on_micro_cells() -> None:
+    recorded, term = evidence.load("08_second_order"), lessons_term()
+    worse = {}
+    for arm in recorded.arms:
+        for name in ESTIMATORS[:2]:
+            both = [term(row.values, name) for row in recorded.of(arm)]
+            length, error = np.concatenate(both, axis=1)
+            worse[arm, name] = (error > 1).mean()
+            if (arm, name) == ("genotypes", ESTIMATORS[0]):
+                assert np.median(length) > 2  # "more than twice too long"
+            if name == ESTIMATORS[1]:
+                assert worse[arm, name] < 0.1  # "helps on both"
+    assert worse["genotypes", ESTIMATORS[0]] > 0.95  # "in nearly every state"
+    assert worse["micro cells", ESTIMATORS[0]] < 0.5  # "more often than not"
+    rows = [row.values for row in recorded.of("genotypes")]
+    t1, code = (np.array([row["cosine"][name] for row in rows]) for name in ("times ε (T1)", ESTIMATORS[0]))
+    assert (t1 > code).all()  # "in every state that was looked at"
+    share = np.mean([row["share"] for row in rows], axis=0)
+    assert 0.08 < share.mean() < 0.13  # "on average a tenth"
+    assert 0.22 < share.max() < 0.3  # "early ... a quarter"
+    assert round(code.min(), 2) == 0.76
+
+
+def test_the_term_of_a_known_gradient() -> None:
+    """The lesson's formula on vectors: direct part d, exact term t, estimated term e."""
+    d, t, e = np.array([3.0, 1.0, 0.0]), np.array([0.2, 0.3, -0.1]), np.array([0.5, 0.2, 0.4])
+    size = np.linalg.norm
+
+    def cosine(a: Any, b: Any) -> float:
+        return float(a @ b / size(a) / size(b))
+
+    row = {
+        "norm": {"times ε (T1)": [size(d) / size(d + t)], "code": [size(d + e) / size(d + t)]},
+        "cosine": {"code": [cosine(d + e, d + t)]},
+        "product": {"code": [cosine(e, t)]},
+        "share": [size(t) / size(d)],
+    }
+    length, error = lessons_term()(row, "code")
+    assert length == pytest.approx(size(e) / size(t))
+    assert error == pytest.approx(size(e - t) / size(t))
 
 
 def test_it_points_better_later_because_its_step_is_shorter_not_because_it_is_truer() -> None:
