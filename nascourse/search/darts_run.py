@@ -120,9 +120,9 @@ class DartsSearch:
             {**self.describe(), "stopped": self.stopped, "sittings": self._sittings},
         )
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, strict: bool = False) -> dict[str, Any]:
         """What the path of α depends on beside the machine and its device, as plain values: a checkpoint goes on under
-        the same only. A regularizer is known by its ``describe()``, else by its name."""
+        the same only. The regularizer is known by its `identity`; with ``strict`` it has to have one."""
         return plain(
             {
                 "search": "darts",
@@ -130,7 +130,7 @@ class DartsSearch:
                 "config": asdict(self.config),
                 "seed": self.seed,
                 "images": self._images,
-                "regularizer": identity(self.regularizer) if self.regularizer else None,
+                "regularizer": identity(self.regularizer, strict) if self.regularizer else None,
             }
         )
 
@@ -160,8 +160,9 @@ class DartsSearch:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise not_written(path.parent, error) from error
+            described = self.describe(strict=True)
             if path.exists():  # another search's is refused
-                state = checkpoint.load(path, self.describe())
+                state = checkpoint.load(path, described)
                 if self._torn or state["step"] > self.step:
                     self._restore(state)
         if self._torn:

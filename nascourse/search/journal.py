@@ -59,12 +59,12 @@ def plain(value: Any) -> Any:
     raise bad_input(value, "plain values: numbers, text, lists and dicts", "convert it first")
 
 
-def identity(thing: Any) -> dict[str, Any]:
+def identity(thing: Any, strict: bool = True) -> dict[str, Any]:
     """What names an evaluation in the header: its ``describe()`` if it has one, else its qualified name, with the
     arguments bound by functools.partial, the fields of a dataclass, the owner of a method.
 
     Raises `CourseError` for what cannot be told from another by that: a lambda, a function with values of its own (a
-    closure), an object with other state. A journal would take one for the other.
+    closure), an object with other state. A journal would take one for the other. Not ``strict``: its name is enough.
     """
     if hasattr(thing, "describe"):
         described = plain(thing.describe())
@@ -83,7 +83,7 @@ def identity(thing: Any) -> dict[str, Any]:
             "fields": plain({field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}),
         }
     state = getattr(thing, "__closure__", None) if named is thing else getattr(thing, "__dict__", None)
-    if state or named.__qualname__.endswith("<lambda>"):
+    if strict and (state or named.__qualname__.endswith("<lambda>")):
         raise bad_input(
             name["name"],
             "what a journal can tell from others: a named function, a dataclass, an object with describe()",

@@ -161,6 +161,11 @@ def test_gradient_of_alpha_is_that_of_finite_differences(case: str) -> None:
     def loss(at: dict[str, Tensor]) -> Tensor:
         return cross_entropy(fast(images, mixture(at)), labels)
 
+    @torch.no_grad()
+    def slope(kind: str, step: Tensor) -> Tensor:
+        up, down = (loss({**alphas, kind: alphas[kind] + sign * step}) for sign in (1, -1))
+        return (up - down) / 2e-6
+
     gradients = dict(zip(alphas, torch.autograd.grad(loss(alphas), list(alphas.values())), strict=True))
     generator = torch.Generator().manual_seed(1)
     for kind in fast.kinds:
@@ -170,10 +175,11 @@ def test_gradient_of_alpha_is_that_of_finite_differences(case: str) -> None:
             for op in range(len(fast.ops)):
                 step = torch.zeros_like(alphas[kind])
                 step[edge, op] = 1e-6
-                with torch.no_grad():
-                    up, down = (loss({**alphas, kind: alphas[kind] + sign * step}) for sign in (1, -1))
-                slope = (up - down) / 2e-6
-                torch.testing.assert_close(gradients[kind][edge, op], slope, rtol=1e-4, atol=1e-8)
+                torch.testing.assert_close(gradients[kind][edge, op], slope(kind, step), rtol=1e-4, atol=1e-8)
+        for _ in range(3):  # every α at once: one that is wrong shows in all three
+            step = 1e-6 * torch.randn(alphas[kind].shape, generator=generator, dtype=torch.float64)
+            along = (gradients[kind] * step).sum() / 1e-6
+            torch.testing.assert_close(along, slope(kind, step), rtol=1e-4, atol=1e-8)
 
 
 def test_double_backward_equals_the_references() -> None:

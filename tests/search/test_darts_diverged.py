@@ -1,4 +1,4 @@
-"""A DARTS search that diverges says so, and keeps the last checkpoint that is whole."""
+"""A DARTS search that diverges says so, and keeps the last checkpoint that is whole; what has no identity gets none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_running_statistic_that_overflows_is_not_saved(tmp_path: Path) -> None
     with pytest.raises(CourseError, match="the last checkpoint is from before") as caught:
         running.run(tmp_path, save_every=0)
     assert "\n" not in str(caught.value)
-    assert 0 < running.step
+    assert running.step > 0
     saved = checkpoint.load(tmp_path / CHECKPOINT, running.describe())
     assert all(torch.isfinite(values).all() for values in saved["net"].values())
 
@@ -31,3 +31,11 @@ def test_a_supernet_that_cannot_be_scored_stops_the_search(monkeypatch: pytest.M
     monkeypatch.setattr(darts_run, "supernet_score", lambda *_: (0.1, math.nan))
     with pytest.raises(CourseError, match="supernet's loss or gradient of nan"):
         search().run()
+
+
+def test_a_regularizer_without_identity_gets_no_checkpoint(tmp_path: Path) -> None:
+    strength = 2.0
+    running = search(regularizer=lambda alphas, progress: strength * alphas["cell"].sum())
+    with pytest.raises(CourseError, match=r"functools\.partial"):
+        running.run(tmp_path / "kept")
+    assert len(running.run().steps) > 1

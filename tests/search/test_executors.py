@@ -20,6 +20,7 @@ from nascourse.search.executors import ExecutorFactory, Processes, WorkerLost, l
 from nascourse.search.history import History
 from nascourse.search.local import LocalSearch
 from nascourse.search.loop import search
+from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.micro import MicroCell, MicroSpace
 
 from .toys import BUDGET, WINDOW, Deadly, Slow, conv_share
@@ -122,10 +123,17 @@ def test_a_trial_that_always_kills_its_worker_is_recorded_as_failed_and_no_other
     assert 3 <= len(list((tmp_path / "deaths").iterdir())) <= 8
 
 
+def nowhere(trial: Trial[MicroCell]) -> Result:
+    return conv_share(trial)
+
+
+nowhere.__qualname__ = "a_name_that_no_module_has"
+
+
 @pytest.mark.parametrize("factory", ["processes", "standard"], indirect=True)
 def test_an_evaluation_no_worker_can_import_is_refused_in_one_line(factory: ExecutorFactory, tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="an evaluation that a worker can import"):
-        run(tmp_path / "j.jsonl", lambda trial: conv_share(trial), factory)
+        run(tmp_path / "j.jsonl", nowhere, factory)
 
 
 def test_a_pool_whose_workers_cannot_start_is_refused(tmp_path: Path) -> None:
