@@ -308,7 +308,8 @@ def suite(root: Path, python: Path) -> "list[tuple[str, list[str]]]":
         ("ruff check", [*run, "ruff", "check", "."]),
         ("ruff format", [*run, "ruff", "format", "--check", "."]),
         ("mypy", [*run, "mypy"]),
-        ("unit and browser tests", [*run, "pytest"]),
+        ("browser tests", [*run, "pytest", "tests/browser"]),
+        ("unit tests", [*run, "pytest", "tests", "--ignore=tests/browser", "-n", "2"]),
     ]
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     strict = strict_notebooks(notebooks)
