@@ -72,11 +72,11 @@ def identity(thing: Any, strict: bool = True) -> dict[str, Any]:
             raise bad_input(described, "a dict from describe()", "return a dict of plain values")
         return described
     if isinstance(thing, functools.partial):
-        return {**identity(thing.func), "args": plain(thing.args), "keywords": plain(thing.keywords)}
+        return {**identity(thing.func, strict), "args": plain(thing.args), "keywords": plain(thing.keywords)}
     named = thing if hasattr(thing, "__qualname__") else type(thing)
     name = {"name": f"{named.__module__}.{named.__qualname__}"}
     if inspect.ismethod(thing):
-        return {**name, "of": identity(thing.__self__)}
+        return {**name, "of": identity(thing.__self__, strict)}
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         return {
             **name,
