@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from nascourse.networks.supernet import initial_alphas, supernet_seeded
-from nascourse.search.darts import first_order, mixture, weight_step
+from nascourse.search.gradient.darts_step import first_order, mixture, weight_step
 from nascourse.spaces.cell import CellSpace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -127,10 +127,10 @@ STEPS = {"course": course_step, "reference": reference_step}
 
 def peak(name: str, args: argparse.Namespace) -> float:
     """GiB at the peak of two steps in a process of its own: of the process, or of the GPU's memory."""
-    told = subprocess.run(
+    evaluated = subprocess.run(
         [sys.executable, __file__, *sys.argv[1:], "--peak-of", name], check=True, capture_output=True, text=True
     )
-    return float(told.stdout.split()[-1])
+    return float(evaluated.stdout.split()[-1])
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ def one_of_each(strategy: Strategy[MicroCell], seed: int, journal: Path) -> tupl
     def found(journal: Path | None = None) -> History[MicroCell]:
         return search(strategy, look_up, EVALUATIONS, seed=seed, journal=journal)
 
-    trials = [told.trial for told in found()]
+    trials = [evaluated.trial for evaluated in found()]
     direct = seconds(lambda: [look_up(trial) for trial in trials], 20)
     return direct, seconds(found), seconds(lambda: found(journal))
 

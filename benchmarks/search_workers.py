@@ -14,7 +14,7 @@ from contextlib import nullcontext
 
 from nascourse.data import load
 from nascourse.evaluation.training import Recipe, TrainFromScratch
-from nascourse.search.executors import local_cluster, process_pool
+from nascourse.runs.executors import local_cluster, process_pool
 from nascourse.search.history import History
 from nascourse.search.loop import search
 from nascourse.search.random import RandomSearch

@@ -165,22 +165,22 @@ def write_atomically(path: Path, text: str) -> None:
 def pip(python: Path, *arguments: str) -> None:
     """Run pip, pass on the lines a person wants to see, and tell a failure in one line."""
     command = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--progress-bar", "off", *arguments]
-    told: list[str] = []
+    output: list[str] = []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            told.append(line.rstrip())
+            output.append(line.rstrip())
             if re.match(r"\s*Downloading .* [GM]B\)|ERROR", line):
                 print("  " + line.strip()[:110], flush=True)
             elif line.startswith("Installing collected packages") and "," in line:
                 say("unpacking the packages (a minute or two without a sign of life)")
     if process.returncode == 0:
         return
-    if any(NO_SPACE.search(line) for line in told):
+    if any(NO_SPACE.search(line) for line in output):
         raise SetupError("the disk became full while installing: free some space and run the same command again")
-    print("\n".join("  " + line for line in told[-15:]), file=sys.stderr)
+    print("\n".join("  " + line for line in output[-15:]), file=sys.stderr)
     raise SetupError(
         "pip could not install the packages (its last lines are above): check the network and run the same command "
         "again; what was installed is kept"

@@ -15,12 +15,12 @@ from nascourse.errors import CourseError
 #   add_arguments(parser: argparse.ArgumentParser) -> None
 #   run(args: argparse.Namespace) -> int          the exit status
 COMMANDS: dict[str, tuple[str, str]] = {
-    "bench": ("nascourse.evaluation.table_build", "compute the tabular benchmark, resumable"),
-    "darts": ("nascourse.search.darts_cli", "search a cell with DARTS, resumable"),
+    "bench": ("nascourse.making.table_build", "compute the tabular benchmark, resumable"),
+    "darts": ("nascourse.search.gradient.commands", "search a cell with DARTS, resumable"),
     "doctor": ("nascourse.doctor", "show what is there and what is missing, to paste into a question"),
-    "evidence": ("nascourse.evidence_cli", "record, check and judge the experiments behind the lessons' claims"),
-    "notebooks": ("nascourse.lessons.builder", "build the lessons from their sources, or check that they are fresh"),
-    "train": ("nascourse.evaluation.train_cli", "train an architecture from scratch as DARTS does, resumable"),
+    "evidence": ("nascourse.evidence.commands", "record, check and judge the experiments behind the lessons' claims"),
+    "notebooks": ("nascourse.making.builder", "build the lessons from their sources, or check that they are fresh"),
+    "train": ("nascourse.evaluation.commands", "train an architecture from scratch as DARTS does, resumable"),
 }
 
 

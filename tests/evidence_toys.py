@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nascourse.evidence import difference, experiment
+from nascourse.evidence.ledger import difference, experiment
 
 NAME = "00_toy"
 SEEDS = 12

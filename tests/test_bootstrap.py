@@ -92,9 +92,7 @@ def test_an_old_python_can_read_the_script() -> None:
         if isinstance(node, ast.FunctionDef)
         for note in (node.returns, *(argument.annotation for argument in node.args.args))
     ]
-    assert not [
-        note for note in annotations if isinstance(note, ast.Subscript | ast.BinOp)
-    ]  # evaluated by an old Python
+    assert not [note for note in annotations if isinstance(note, ast.Subscript | ast.BinOp)]  # told by an old Python
 
 
 def test_a_python_that_is_too_old_is_told_so(

@@ -22,15 +22,15 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from .. import checkpoint, provenance
-from ..atomic import not_written, write_text
 from ..device import device_name
 from ..errors import bad_input
-from ..long_run import memory_told
 from ..networks.build import Counts, build_seeded, count
 from ..networks.cells import CellNetwork
 from ..networks.export import save_design, save_program
-from ..search.journal import plain
+from ..runs import checkpoint, provenance
+from ..runs.atomic import not_written, write_text
+from ..runs.long_run import explain_out_of_memory
+from ..runs.plain import plain
 from ..spaces.base import Architecture
 from .retrain_plan import RetrainData, Retraining
 from .training import accuracy
@@ -100,7 +100,7 @@ def retrain(
     size = f"{plan.channels} channels, {plan.cells} cells, batches of {plan.batch_size}"
     advice = "free memory and go on from the checkpoint, or use a smaller preset in another folder"
     sitting = provenance.sitting(command) | {"device": device_name(device)}
-    with memory_told(size, advice), _private_rng(device, drop_seed):
+    with explain_out_of_memory(size, advice), _private_rng(device, drop_seed):
         run = _Run(arch, data, plan, seed, draw_seed, device, folder, sitting)
         run.resume()
         total = plan.epochs * run.steps

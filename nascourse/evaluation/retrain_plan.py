@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..augment import cutout, random_crop, random_flip
 from ..data import Images, load, load_test
 from ..errors import bad_input
 from ..networks.cells import reduction_places
 from ..spaces.base import Architecture
 from ..spaces.micro import MicroCell
-from .augment import cutout, random_crop, random_flip
 
 
 @dataclass(frozen=True, slots=True)

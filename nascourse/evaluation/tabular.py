@@ -28,9 +28,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ..errors import bad_input
+from ..evidence.statistics import kendall_tau
 from ..spaces.base import Result, Trial
 from ..spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell, MicroSpace
-from .statistics import kendall_tau
 
 if TYPE_CHECKING:
     from ..search.history import History
@@ -362,7 +362,7 @@ def _again(path: str | None, digest: str) -> TabularBenchmark:
 
 
 def _shipped() -> Path:
-    from ..data import checksums, verified  # which imports torch; a table elsewhere is read without it
+    from ..data import checksums, verified
 
     if TABLE not in checksums():
         raise bad_input(TABLE, "a table in data/", "compute it: nascourse bench build, then nascourse bench pack")

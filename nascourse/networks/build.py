@@ -14,7 +14,7 @@ from ..spaces.base import Architecture
 from ..spaces.cell import Genotype
 from ..spaces.micro import MicroCell
 from .cells import CellNetwork
-from .fixed import MicroNetwork
+from .micro import MicroNetwork
 
 NETWORKS: dict[type, Callable[..., nn.Module]] = {MicroCell: MicroNetwork, Genotype: CellNetwork}
 

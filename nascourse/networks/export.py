@@ -12,8 +12,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from ..atomic import write_bytes, write_text
 from ..errors import bad_input
+from ..runs.atomic import write_bytes, write_text
 from ..spaces.base import Architecture, checked_fields
 from .build import NETWORKS, build
 

@@ -22,7 +22,7 @@ from ..errors import bad_input
 from ..spaces.cell import INPUTS, CellSpace
 from ..spaces.micro import MICRO_EDGES, MICRO_OPS, MicroSpace
 from .cells import reduction_places, stems
-from .fixed import ResidualReduction
+from .micro import ResidualReduction
 from .mixed import Active, Edges, MixedCell
 from .ops import FactorizedReduce, relu_conv_bn
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import numpy as np
 
-from ..atomic import write_text
 from ..errors import bad_input
+from ..runs.atomic import write_text
+from ..runs.journal import read_header, read_records, read_times, times_path
 from ..spaces.base import A, Result, Trial
-from .journal import read_header, read_records, read_times, times_path
+from .records import result_from_json
 
 if TYPE_CHECKING:
     import pandas
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = ("number", "arch", "seed", "fidelity", "parents", "accuracy", "params", "macs", "same_as", "seconds", "extra")
 
 
-class Told(NamedTuple, Generic[A]):
+class Evaluated(NamedTuple, Generic[A]):
     """A trial with its result. same_as: the earlier trial whose result answered it, or None; seconds: of its
     evaluation, NaN where they were not recorded."""
 
@@ -37,16 +38,16 @@ class Told(NamedTuple, Generic[A]):
 class History(Generic[A]):
     """A sequence of `Told`, in the order of asking."""
 
-    def __init__(self, rows: list[Told[A]] | None = None) -> None:
+    def __init__(self, rows: list[Evaluated[A]] | None = None) -> None:
         self.rows = rows or []
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Iterator[Told[A]]:
+    def __iter__(self) -> Iterator[Evaluated[A]]:
         return iter(self.rows)
 
-    def __getitem__(self, number: int) -> Told[A]:
+    def __getitem__(self, number: int) -> Evaluated[A]:
         return self.rows[number]
 
     @property
@@ -60,7 +61,7 @@ class History(Generic[A]):
         return np.fmax.accumulate(self.accuracies) if self.rows else self.accuracies
 
     @property
-    def best(self) -> Told[A]:
+    def best(self) -> Evaluated[A]:
         """The trial of highest accuracy, the earliest of equals. Raises `CourseError` when none succeeded."""
         good = [row for row in self.rows if not row.result.failed]
         if not good:
@@ -68,7 +69,7 @@ class History(Generic[A]):
         return max(good, key=lambda row: row.result.accuracy)
 
     @property
-    def failures(self) -> list[Told[A]]:
+    def failures(self) -> list[Evaluated[A]]:
         return [row for row in self.rows if row.result.failed]
 
     def records(self) -> list[dict[str, Any]]:
@@ -116,7 +117,7 @@ class History(Generic[A]):
         read_header(lines[0] if lines else "", journal.name)
         times = read_times(_whole_lines(times_path(journal)) if times_path(journal).exists() else [])
         rows = []
-        for record in read_records(lines[1:], journal.name):
+        for record in read_records(lines[1:], journal.name, result_from_json):
             saved = record["trial"]
             trial = Trial(
                 saved["number"],
@@ -125,7 +126,7 @@ class History(Generic[A]):
                 saved["fidelity"],
                 tuple(saved["parents"]),
             )
-            rows.append(Told(trial, record["result"], record["same_as"], times.get(trial.number, math.nan)))
+            rows.append(Evaluated(trial, record["result"], record["same_as"], times.get(trial.number, math.nan)))
         return cls(rows)
 
 

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import bad_input
+from ..runs.executors import ExecutorFactory
+from ..runs.journal import Journal
+from ..runs.plain import identity
 from ..spaces.base import A, Evaluation, Trial
 from .base import Proposal, Strategy
-from .executors import ExecutorFactory, Pool, Serial
-from .history import History, Told
-from .journal import Journal, header, identity
+from .evaluating import Pool, Serial
+from .history import Evaluated, History
+from .records import header, record, result_from_json, trial_json
 
 _STRATEGY, _TRIAL = 0, 1  # which stream of the run's seed
 
@@ -67,7 +70,7 @@ def search(
     log = None
     if journal is not None:
         described = strategy.space.describe(), identity(evaluation), strategy.describe()
-        log = Journal(journal, header(*described, seed, window, cache))
+        log = Journal(journal, header(*described, seed, window, cache), result_from_json)
     recorded = len(log.records) if log else 0
     deadline = math.inf if seconds is None else time.monotonic() + seconds
     history: History[A] = History()
@@ -87,7 +90,7 @@ def search(
                 earlier = first.setdefault((trial.arch, trial.fidelity), asked) if cache else asked
                 same_as = None if earlier == asked else earlier
                 if log and asked < recorded:
-                    log.check(trial)
+                    log.check(trial_json(trial))
                 elif same_as is None:
                     runner.submit(trial)
                 pending.append((trial, same_as))
@@ -100,9 +103,9 @@ def search(
             else:
                 result, took = (history[same_as].result, 0.0) if same_as is not None else runner.result(trial)
                 if log:
-                    log.append(trial, result, same_as, took)
+                    log.append(record(trial, result, same_as), took)
             strategy.tell(trial, result)
-            history.rows.append(Told(trial, result, same_as, took))
+            history.rows.append(Evaluated(trial, result, same_as, took))
             if bar is not None:
                 bar.update()
     if failed := history.failures:

@@ -125,7 +125,7 @@ class MicroSpace(SearchSpace[MicroCell]):
 
     def canonical(self, cell: MicroCell) -> MicroCell:
         """The first cell, in the order of `all_cells`, that computes the same function (see `spaces.canonical`)."""
-        from .canonical import canonical  # which builds on this module
+        from .functions import canonical
 
         return canonical(cell)
 

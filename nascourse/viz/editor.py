@@ -17,7 +17,7 @@ import anywidget
 import traitlets
 
 from ..errors import CourseError, bad_input
-from ..networks.measure import Measures, measure
+from ..networks.receptive_field import Measures, measure
 from ..spaces.cell import CELL_OPS, INPUTS, Cell, Genotype
 from ..spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell
 from .cells import cell_scene, micro_cell_scene
@@ -154,15 +154,15 @@ def _draw_cell(cell: AnyCell, changed: tuple[int, ...], title: str) -> Scene:
 def _facts(m: Measures, before: Measures | None = None) -> dict[str, str]:
     """Name and value of what is measured; with the change since ``before``."""
 
-    def told(now: int, then: int) -> str:
+    def changed_by(now: int, then: int) -> str:
         return _short(now) + (f" ({'+' if now > then else '−'}{_short(abs(now - then))})" if now != then else "")
 
     b = before or m
     return {
-        "parameters": told(m.params, b.params),
-        "multiply-adds per image": told(m.macs, b.macs),
-        "pixels of receptive field": told(m.receptive_field, b.receptive_field),
-        "paths": told(m.paths, b.paths),
+        "parameters": changed_by(m.params, b.params),
+        "multiply-adds per image": changed_by(m.macs, b.macs),
+        "pixels of receptive field": changed_by(m.receptive_field, b.receptive_field),
+        "paths": changed_by(m.paths, b.paths),
     }
 
 

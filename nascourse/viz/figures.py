@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike
 
 from ..errors import bad_input
 from .palette import CARD, INK, MUTED, RULE, SERIES, Style
-from .pipeline import pipeline_scene
 
 __all__ = [
     "accuracy_scatter",
@@ -23,7 +22,6 @@ __all__ = [
     "dress",
     "images_grid",
     "line_dash",
-    "pipeline_scene",
     "search_curve",
     "series_style",
 ]

@@ -128,7 +128,7 @@ class Scene:
 
     def png(self, scale: float = 1.5) -> bytes:
         """The picture as PNG, ``scale`` dots for each pixel; the same bytes every time."""
-        from .raster import scene_png  # Matplotlib is not needed for live pictures
+        from .raster import scene_png
 
         return scene_png(self, scale)
 

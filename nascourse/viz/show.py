@@ -8,8 +8,8 @@ from pathlib import Path
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from ..atomic import write_bytes
 from ..errors import bad_input
+from ..runs.atomic import write_bytes
 from .raster import figure_png
 from .scene import Scene, picture_bundle
 

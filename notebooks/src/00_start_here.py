@@ -116,7 +116,7 @@ print(f"w from 7 to {stepped:g}, loss from {(7.0 - 3) ** 2:g} to {(stepped - 3) 
 # This is an explorer. Drag the slider, or click it and press <kbd>→</kbd> and <kbd>←</kbd>.
 
 # %%
-from nascourse.viz.explorers.complete_dag import CompleteDagExplorer
+from nascourse.lessons.lesson_00.complete_dag import CompleteDagExplorer
 
 CompleteDagExplorer(nodes=3)
 

@@ -62,7 +62,7 @@ budget = setup("01")
 # 3. **Model evaluation** says how good an architecture is. (In the figure its methods are headed *model estimation*.)
 
 # %%
-from nascourse.viz.figures import pipeline_scene
+from nascourse.lessons.lesson_01.pipeline import pipeline_scene
 
 show(pipeline_scene())
 
@@ -180,7 +180,7 @@ some_cell = space.sample(np.random.default_rng(17))
 print(some_cell)
 
 # %% tags=["nbval-check-output"]
-from nascourse.networks.fixed import MicroCellModule
+from nascourse.networks.micro import MicroCellModule
 
 module = MicroCellModule(some_cell, channels=8)
 o = {edge: (lambda z: 0 * z) for edge in EDGES} | dict(zip(module.edges, module.ops, strict=True))
@@ -255,7 +255,7 @@ print(f"{evaluate(RESIDUAL, data.train[: budget.images], data.valid):.3f}")
 # *multiply-adds* how much there is to compute for one image.
 
 # %%
-from nascourse.viz.explorers.micro_cell import MicroCellExplorer
+from nascourse.lessons.lesson_01.micro_cell import MicroCellExplorer
 
 MicroCellExplorer(some_cell, image=data.train.shape, **NET)
 
@@ -280,7 +280,12 @@ MicroCellExplorer(some_cell, image=data.train.shape, **NET)
 
 # %%
 from nascourse.device import pick_device
-from nascourse.evaluation.training import Recipe, TrainFromScratch, accuracy, train
+from nascourse.evaluation.training import (
+    Recipe,
+    TrainFromScratch,
+    accuracy,
+    train,
+)
 from nascourse.search.loop import search
 from nascourse.search.random import RandomSearch
 
@@ -290,9 +295,9 @@ journal = "runs/01_search.jsonl" if budget.mode == "full" else None
 history = search(RandomSearch(space), cheap, budget.trials, seed=SEED, journal=journal)
 
 # %%
-ranked = sorted(history, key=lambda told: told.result.accuracy)
-for told in ranked[::-1][:12]:
-    print(f"{told.result.accuracy:.3f} {told.result.params:5} {told.trial.arch}")
+ranked = sorted(history, key=lambda row: row.result.accuracy)
+for row in ranked[::-1][:12]:
+    print(f"{row.result.accuracy:.3f} {row.result.params:5} {row.trial.arch}")
 
 # %% [markdown] lang="en"
 # *Validation accuracy, parameters, cell.* The winner is the first in this list, the median cell the one in its middle.
@@ -422,7 +427,7 @@ for arm, accuracies in zip(arms, tests, strict=True):
 # as the winners. The same question with them, from the same rows:
 
 # %%
-from nascourse.evaluation.statistics import difference
+from nascourse.evidence.statistics import difference
 
 effect = difference(tests[1], tests[2], paired=True)
 word = "holds" if effect.low > 0.005 else "fails" if effect.high < 0.005 else "undecided"
@@ -438,7 +443,7 @@ print(f"winner - hand-made: {effect}")
 # same function as the residual block, once edges that carry nothing are left out:
 
 # %% tags=["nbval-check-output"]
-from nascourse.spaces.canonical import canonical_key
+from nascourse.spaces.functions import canonical_key
 
 winners = [MicroCell.from_string(row.values["cells"][row.values["winner_trial"]]) for row in recorded.rows]
 same = [cell for cell in winners if canonical_key(cell) == canonical_key(RESIDUAL)]
@@ -548,7 +553,7 @@ print(f"the winner is ahead in {sum(lead > 0)} searches, behind in {sum(lead < 0
 # two-sided $p$ than this, whatever the data:
 
 # %% tags=["nbval-check-output"]
-from nascourse.evaluation.statistics import smallest_p
+from nascourse.evidence.statistics import smallest_p
 
 print({seeds: smallest_p(seeds) for seeds in (3, 5, 6, 8)})
 

@@ -57,7 +57,7 @@ budget = setup("03")
 # width of its feature maps, a **reduction cell** halves them (and the channels are doubled).
 
 # %%
-from nascourse.viz.cell_pictures import stacked_cells_scene
+from nascourse.lessons.lesson_03.pictures import stacked_cells_scene
 
 show(stacked_cells_scene())
 
@@ -79,7 +79,7 @@ show(stacked_cells_scene())
 
 # %%
 from nascourse.spaces.published import DARTS_V2
-from nascourse.viz.cell_pictures import on_nodes_scene
+from nascourse.lessons.lesson_03.pictures import on_nodes_scene
 
 show(on_nodes_scene(DARTS_V2.normal, "The normal cell of DARTS_V2"))
 
@@ -102,7 +102,7 @@ show(on_nodes_scene(DARTS_V2.normal, "The normal cell of DARTS_V2"))
 # $k^2 C + C^2$. How far each of them looks, and what it costs with $C = 16$:
 
 # %%
-from nascourse.viz.cell_pictures import footprints_scene
+from nascourse.lessons.lesson_03.pictures import footprints_scene
 
 show(footprints_scene(16))
 
@@ -328,7 +328,12 @@ print(list(design), design["architecture"]["normal"][0], design["net"])
 
 # %%
 from nascourse.data import SearchData, load
-from nascourse.experiments.lesson_03 import DEEP, SHALLOW, group_cells, trained
+from nascourse.lessons.lesson_03.experiments import (
+    DEEP,
+    SHALLOW,
+    group_cells,
+    trained,
+)
 
 data = load().shrunk(2)
 data = SearchData(data.train[: budget.images], data.valid[:1000])
@@ -346,8 +351,8 @@ for number, genotype in enumerate(cells):
 
 # %%
 from nascourse import evidence
-from nascourse.evaluation.statistics import average
-from nascourse.experiments.lesson_03 import by_group, chosen_and_average, taus
+from nascourse.evidence.statistics import average
+from nascourse.lessons.lesson_03.experiments import by_group, chosen_and_average, taus
 
 depth, classes = evidence.load("03_depth"), evidence.load("03_classes")
 rankings = {

@@ -63,7 +63,7 @@ budget = setup("05")
 # 4. **Update**: the child is evaluated and joins; somebody else leaves.
 
 # %%
-from nascourse.viz.evolution import evolution_scene
+from nascourse.lessons.lesson_05.flow import evolution_scene
 
 show(evolution_scene())
 
@@ -168,7 +168,7 @@ def rank(fitness, pressure, rng):
 # p-values is below 0.05 all the same, and this lesson computes a dozen of them.)
 
 # %%
-from nascourse.search.selection import FitnessProportional, LinearRank, Tournament
+from nascourse.search.evolution.selection import FitnessProportional, LinearRank, Tournament
 from scipy.stats import chisquare
 
 OURS = {
@@ -309,7 +309,7 @@ show(figure, alt="Share of the best by generation: S-shaped for tournaments, soo
 # 1, 2, …, 128, and takes over far more slowly than the smallest tournament.*
 
 # %%
-from nascourse.search.selection import takeover_time
+from nascourse.search.evolution.selection import takeover_time
 
 for k in (2, 5, 10):
     times = [takeover_time(Tournament(k, distinct=False), 128, np.random.default_rng(seed)) for seed in range(20)]
@@ -365,7 +365,7 @@ print(f"children: {accuracies[0]:.4f} to {accuracies[-1]:.4f}, median {np.median
 # cell of one parent with the *reduction* cell of the other.
 
 # %% tags=["nbval-check-output"]
-from nascourse.spaces import edits
+from nascourse.spaces import mutators as edits
 from nascourse.spaces.cell import CellSpace
 
 cells, rng = CellSpace(), np.random.default_rng(4)
@@ -441,8 +441,14 @@ for seed, mutate in enumerate((switch, edits.remove_skip, resize, edits.change_o
 # Who stays?
 
 # %%
-from nascourse.search.population import Individual
-from nascourse.search.update import DropOldest, DropWorst, DropWorstOrOldest, Generational, KeepAll
+from nascourse.search.evolution.population import Individual
+from nascourse.search.evolution.update import (
+    DropOldest,
+    DropWorst,
+    DropWorstOrOldest,
+    Generational,
+    KeepAll,
+)
 
 RULES = {"the oldest go (aging)": DropOldest(), "the worst go": DropWorst()}
 RULES |= {"all are discarded": Generational(), "all but the best": Generational(1), "everybody stays": KeepAll()}
@@ -468,9 +474,9 @@ print("λ = 0.3, by chi-square:", chisquare([worst_gone, 4000 - worst_gone], [12
 # The steps compose. Read the lines aloud:
 
 # %%
-from nascourse.search.evolution import Evolution
-from nascourse.search.selection import Uniform
-from nascourse.search.variation import half_of_each
+from nascourse.search.evolution.evolution import Evolution
+from nascourse.search.evolution.selection import Uniform
+from nascourse.search.evolution.variation import half_of_each
 
 aging = Evolution(space, 50, selection=Tournament(10, distinct=False), update=DropOldest())
 plus = Evolution(space, 20, 20, selection=Uniform(), update=DropWorst())
@@ -488,7 +494,7 @@ ga = Evolution(space, 50, 50, selection=roulette, crossover=half_of_each, **rate
 # The package calls them by name, and means the same:
 
 # %% tags=["nbval-check-output"]
-from nascourse.search.evolution import classical_ga, mu_plus_lambda, regularized_evolution
+from nascourse.search.evolution.evolution import classical_ga, mu_plus_lambda, regularized_evolution
 
 named = (regularized_evolution(space, 50, 10), mu_plus_lambda(space, 20, 20), classical_ga(space, 50))
 print([mine.describe() == theirs.describe() for mine, theirs in zip((aging, plus, ga), named)])
@@ -502,26 +508,26 @@ from collections import deque
 
 
 def by_hand(fitness_of, size, sample, evaluations, rng):
-    alive, told = deque(maxlen=size), []
-    while len(told) < evaluations:
-        if len(told) < size:
+    alive, evaluated = deque(maxlen=size), []
+    while len(evaluated) < evaluations:
+        if len(evaluated) < size:
             cell = space.sample(rng)
         else:
             parent, _ = max((alive[k] for k in rng.choice(size, sample)), key=lambda one: one[1])
             rng.random()  # the package draws here whether to mutate at all; keep in step with it
             cell = change_one(parent, rng)
         alive.append((cell, fitness_of(cell)))
-        told.append(cell)
-    return told
+        evaluated.append(cell)
+    return evaluated
 
 
 # %% tags=["nbval-check-output"]
-from nascourse.experiments.lesson_05 import exact
+from nascourse.lessons.lesson_05.experiments import exact
 from nascourse.search.loop import search, strategy_rng
 
 theirs = search(aging, exact, 120, seed=1)
 ours = by_hand(lambda cell: table.evaluate(cell).accuracy, 50, 10, 120, strategy_rng(1))
-print(sum(told.trial.arch == cell for told, cell in zip(theirs, ours)), "of 120 cells are the same")
+print(sum(row.trial.arch == cell for row, cell in zip(theirs, ours)), "of 120 cells are the same")
 
 # %% [markdown] lang="en"
 # ## See it
@@ -539,7 +545,7 @@ generations = breeding.generations
 # **One generation.** Who was selected, who was born of whom, who had to go?
 
 # %%
-from nascourse.viz.explorers.generation import GenerationExplorer
+from nascourse.lessons.lesson_05.explorers import GenerationExplorer
 
 GenerationExplorer(history, generations, step=4)
 
@@ -552,10 +558,10 @@ GenerationExplorer(history, generations, step=4)
 # **Parent and child.** What is new carries a halo and a star; the table says whose edge is whose.
 
 # %%
-from nascourse.viz.explorers.generation import KinshipExplorer
-from nascourse.viz.kinship import origins
+from nascourse.lessons.lesson_05.explorers import KinshipExplorer
+from nascourse.lessons.lesson_05.kinship import origins
 
-both = [told.trial for told in history if len(told.trial.parents) == 2]
+both = [row.trial for row in history if len(row.trial.parents) == 2]
 parents = [[history[number].trial.arch for number in trial.parents] for trial in both]
 changed = [trial.number for trial, two in zip(both, parents) if "" in origins(trial.arch, two)]
 KinshipExplorer(history, child=changed[0])
@@ -566,7 +572,7 @@ KinshipExplorer(history, child=changed[0])
 # **The family** of the best cell of the whole search, as far back as you like. (It may have died of old age long ago.)
 
 # %%
-from nascourse.viz.explorers.generation import FamilyTreeExplorer
+from nascourse.lessons.lesson_05.explorers import FamilyTreeExplorer
 
 FamilyTreeExplorer(history, depth=2)
 
@@ -577,7 +583,7 @@ FamilyTreeExplorer(history, depth=2)
 # **The population on the move**, through accuracy against parameters:
 
 # %%
-from nascourse.viz.explorers.generation import DriftExplorer
+from nascourse.lessons.lesson_05.explorers import DriftExplorer
 
 DriftExplorer(history, generations, step=20)
 
@@ -601,8 +607,8 @@ DriftExplorer(history, generations, step=20)
 # selection at all) to 25:
 
 # %%
-from nascourse.evaluation.statistics import average
-from nascourse.search.population import diversity
+from nascourse.evidence.statistics import average
+from nascourse.search.evolution.population import diversity
 
 ends = {}
 for sample in (1, 2, 5, 10, 25):
@@ -642,11 +648,11 @@ show(
 # the best cell of all. One seed, live:
 
 # %%
-from nascourse.experiments.lesson_05 import ARMS
+from nascourse.lessons.lesson_05.experiments import ARMS
 
 for arm, make in ARMS.items():
     run = search(make(space), exact, budget.evaluations, seed=0)
-    functions = len({space.canonical(told.trial.arch) for told in run})
+    functions = len({space.canonical(row.trial.arch) for row in run})
     print(f"{arm:15} regret {table.regrets(run)[-1]:.4f}, {functions} different functions evaluated")
 
 # %% [markdown] lang="en"
@@ -664,7 +670,7 @@ for arm, make in ARMS.items():
 from textwrap import fill
 
 from nascourse import evidence
-from nascourse.experiments.lesson_05 import curves
+from nascourse.lessons.lesson_05.experiments import curves
 
 rows = {"without noise": evidence.load("05_exact"), "with noise": evidence.load("05_noisy")}
 for found in rows.values():
@@ -708,7 +714,7 @@ show(
 # test does not use that.
 
 # %%
-from nascourse.evaluation.statistics import a12, difference, holm, mann_whitney_p
+from nascourse.evidence.statistics import a12, difference, holm, mann_whitney_p
 
 
 def against_random(found):
@@ -846,14 +852,14 @@ for arm in ARMS:
 
 # %%
 from nascourse.device import pick_device
-from nascourse.experiments.lesson_05 import real_search
+from nascourse.lessons.lesson_05.experiments import real_search
 
 SMALL = {"images": budget.real_images, "valid": budget.real_valid, "epochs": 1, "channels": 4, "cells": 3}
 device = str(pick_device())
 real = real_search("evolution", 1, trials=budget.real_trials, population=4, sample=2, window=1, **SMALL, device=device)
-for told in real:
-    origin = "founder" if not told.trial.parents else f"child of {told.trial.parents[0]}"
-    print(f"{told.trial.number:2} {origin:12} accuracy {told.result.accuracy:.3f}, {told.result.params:,} parameters")
+for row in real:
+    origin = "founder" if not row.trial.parents else f"child of {row.trial.parents[0]}"
+    print(f"{row.trial.number:2} {origin:12} accuracy {row.result.accuracy:.3f}, {row.result.params:,} parameters")
 
 # %%
 youngest = real[len(real) - 1].trial
@@ -878,7 +884,7 @@ for name in ("normal", "reduce"):
 #
 # On a cluster, pass an executor: `full_run(dask_executor(client))`, with a Dask client as in the
 # [README](../README.md#on-a-cluster), or `with local_cluster(2) as executor: full_run(executor)` for a small one on this
-# machine (both from `nascourse.search.executors`). `window` is how many trials are under way at once: twice the number of
+# machine (both from `nascourse.runs.executors`). `window` is how many trials are under way at once: twice the number of
 # workers is plenty, and another window is another search. Workers train on `device`, which was chosen for *this*
 # machine: set it to what they have.
 
@@ -935,8 +941,8 @@ for arm in stored.arms:
 # fitness away and leave luck: *every* cell is worth exactly 0.80, and a training scatters around it by 0.01.
 
 # %%
-from nascourse.experiments.lesson_05 import drop_worst
-from nascourse.search.evolution import populations
+from nascourse.lessons.lesson_05.experiments import drop_worst
+from nascourse.search.evolution.evolution import populations
 from nascourse.spaces.base import Result
 
 
@@ -1163,7 +1169,7 @@ solution("05.7")
 # ### Experiment
 #
 # Nothing under *Run it* was tuned. Give regularized evolution other sizes, such as 20 and 5, or 100 and 25, or a
-# mutation of your own (`switch`, `resize`, or `AnyOf` of several, from `nascourse.search.variation`). Before you start,
+# mutation of your own (`switch`, `resize`, or `AnyOf` of several, from `nascourse.search.evolution.variation`). Before you start,
 # write down which setting you expect to win, by how much, and how many seeds you will run. Choose on seeds 0 to 19, and
 # report on seeds 20 to 119: a setting that was chosen on the seeds it is reported on has won by luck, too.
 #

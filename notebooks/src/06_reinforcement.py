@@ -61,7 +61,7 @@ budget = setup("06")
 #    state. With these the controller updates how it samples.
 
 # %%
-from nascourse.viz.reinforcement import agent_environment_scene
+from nascourse.lessons.lesson_06.pictures import agent_environment_scene
 
 show(agent_environment_scene())
 
@@ -318,7 +318,7 @@ print("gradient:", torch.allclose(reinforce(logits, cells, len(cells) * p * surp
 # REINFORCE gradient:
 
 # %% tags=["nbval-check-output"]
-from nascourse.search.policy_gradient import surrogate
+from nascourse.search.reinforcement.policy_gradient import surrogate
 
 
 def ppo_objective(logits):
@@ -353,7 +353,12 @@ show(
 # probabilities must add up to 1:
 
 # %% tags=["nbval-check-output"]
-from nascourse.search.controller import Extent, LSTMController, Sample, TableController
+from nascourse.search.reinforcement.controller import (
+    Extent,
+    LSTMController,
+    Sample,
+    TableController,
+)
 
 every = Sample(cells[None], torch.full((1, len(cells), 6), 5), torch.zeros(1, len(cells)))
 for kind in (TableController, LSTMController):
@@ -371,9 +376,9 @@ for kind in (TableController, LSTMController):
 # table, one search:
 
 # %%
-from nascourse.experiments.lesson_06 import POLICIES
+from nascourse.lessons.lesson_06.experiments import POLICIES
 from nascourse.search.loop import search
-from nascourse.search.reinforce import snapshots
+from nascourse.search.reinforcement.reinforce import snapshots
 
 SEED = 2026
 strategy = POLICIES["REINFORCE, LSTM"](space)
@@ -387,11 +392,11 @@ print(f"best {history.best.result.accuracy:.4f}, trial {history.best.trial.numbe
 
 # %%
 figure, axes = chart(xlabel="evaluations", ylabel="accuracy")
-told = [u.told for u in strategy.updates]
+trials = [u.seen for u in strategy.updates]
 returned = [u.reward + strategy.learning.entropy * u.entropy for u in strategy.updates]
 for k, (name, values) in enumerate({"reward": returned, "baseline": [u.baseline for u in strategy.updates]}.items()):
     style = series_style(k)
-    axes.plot(told, values, color=style.color, dashes=style.dash, marker=style.marker, markevery=5, label=name)
+    axes.plot(trials, values, color=style.color, dashes=style.dash, marker=style.marker, markevery=5, label=name)
 axes.axhline(float(R.mean()), color="black", linewidth=1, linestyle=":", label="mean of all cells")
 axes.legend(frameon=False)
 show(figure, alt="Mean reward of each batch and the baseline it was compared with, over one search.")
@@ -404,7 +409,7 @@ show(figure, alt="Mean reward of each batch and the baseline it was compared wit
 # policy is rebuilt from that, so nothing is trained while you move the slider.
 
 # %%
-from nascourse.viz.explorers.policy import PolicyExplorer
+from nascourse.lessons.lesson_06.explorer import PolicyExplorer
 
 policies = snapshots(strategy, history, seed=SEED)
 PolicyExplorer(space, history, policies)
@@ -429,7 +434,7 @@ PolicyExplorer(space, history, policies)
 # by the mean of its three trainings, than the best cell there is.
 
 # %%
-from nascourse.experiments.lesson_06 import RIVALS
+from nascourse.lessons.lesson_06.experiments import RIVALS
 
 for name, make in {**RIVALS, **POLICIES}.items():
     found = search(make(space), table, budget.evaluations, seed=SEED)
@@ -443,7 +448,7 @@ for name, make in {**RIVALS, **POLICIES}.items():
 # %%
 import time
 
-from nascourse.search.reinforce import search_side_by_side
+from nascourse.search.reinforcement.reinforce import search_side_by_side
 
 start, seeds = time.perf_counter(), range(budget.seeds)
 runs = search_side_by_side(POLICIES["REINFORCE, LSTM"](space), table, budget.evaluations, seeds)
@@ -477,7 +482,7 @@ from textwrap import fill
 print(fill(str(evidence.verdict("06_policies")), 95))
 
 # %%
-from nascourse.experiments.lesson_05 import curves
+from nascourse.lessons.lesson_05.experiments import curves
 
 figure, axes = chart(xlabel="evaluations", ylabel="mean regret", height=400)
 for k, arm in enumerate(recorded.arms):
@@ -505,7 +510,7 @@ show(figure, alt="Mean regret over evaluations of random search, evolution and f
 # cell again, and that costs an evaluation here.
 
 # %%
-from nascourse.evaluation.statistics import a12, average, holm, mann_whitney_p
+from nascourse.evidence.statistics import a12, average, holm, mann_whitney_p
 
 for arm in recorded.arms:
     regret, cells_asked = recorded.values(arm, "regret"), recorded.values(arm, "cells").mean()
@@ -558,7 +563,7 @@ for (policy, rival), (a, b), q in zip(pairs, samples, adjusted):
 # above had been seen.)
 
 # %%
-from nascourse.evaluation.statistics import difference
+from nascourse.evidence.statistics import difference
 
 without = evidence.load("06_exact")
 for arm in without.arms:
@@ -622,7 +627,7 @@ print(f"that is {published / days / 1e6:.1f} million times the {1440 * days:.0f}
 # %% tags=["nbval-check-output"]
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import RecordEpisodeStatistics
-from nascourse.search.environment import ArchitectureEnv
+from nascourse.search.reinforcement.environment import ArchitectureEnv
 
 env = ArchitectureEnv(space, table)
 check_env(env, skip_render_check=True)
@@ -692,7 +697,7 @@ print("as if never stopped:", [row.trial for row in resumed] == [row.trial for r
 
 # %%
 from nascourse.device import pick_device
-from nascourse.experiments.lesson_06 import REAL, real_evaluation
+from nascourse.lessons.lesson_06.experiments import REAL, real_evaluation
 
 journal = "runs/06_full_run.jsonl" if budget.mode == "full" else None
 real = real_evaluation(budget.full_images, budget.full_valid, budget.full_epochs, str(pick_device()))

@@ -63,8 +63,8 @@ budget = setup("07")
 # 3. **Derive.** Keep the operation with the largest weight on each edge. This is a choice again.
 
 # %%
-from nascourse.experiments.lesson_07 import FILTERS
-from nascourse.viz.relaxation import relaxation_panels
+from nascourse.lessons.lesson_07.experiments import FILTERS
+from nascourse.lessons.lesson_07.relaxation import relaxation_panels
 
 PRIMITIVES = ["none", "skip_connect", "max_pool_3x3", "avg_pool_3x3"]
 PRIMITIVES += ["nor_conv_1x1", "nor_conv_3x3"]  # what the two edge filters are drawn like
@@ -340,7 +340,7 @@ print("relative error below a thousandth:", bool(error < 1e-3))
 # validation is squared error alone. 20 features, only five of which matter:
 
 # %%
-from nascourse.search import bilevel
+from nascourse.search.gradient import bilevel
 
 draw = torch.Generator().manual_seed(1)
 truth = torch.cat([torch.ones(5), torch.zeros(15)]).double()
@@ -416,7 +416,7 @@ def reinforce(alpha, samples, generator, baseline=0.0):
 # now; the package has all three.
 
 # %%
-from nascourse.search import relax
+from nascourse.search.gradient import relax
 
 draw = torch.Generator().manual_seed(3)
 N = budget.samples
@@ -451,7 +451,7 @@ print(f"{'the mixture':24} bias {(of_mixture - truth).norm():.3f}   no noise")
 # One edge, live. Each slider is the α of an operation. *all times* multiplies every α, *all plus* adds to every α.
 
 # %%
-from nascourse.viz.explorers.relaxation import RelaxationExplorer
+from nascourse.lessons.lesson_07.relaxation_explorer import RelaxationExplorer
 
 outputs = torch.cat([o(x)[0] for o in OPS]).numpy()
 RelaxationExplorer(list(FILTERS), outputs, [0.0, 1.0, 2.0, 0.5, -1.0, 0.0])
@@ -470,7 +470,7 @@ RelaxationExplorer(list(FILTERS), outputs, [0.0, 1.0, 2.0, 0.5, -1.0, 0.0])
 # $w = w^*(\alpha)$. In each round α steps once and $w$ a few times.
 
 # %%
-from nascourse.viz.explorers.bilevel import BilevelExplorer
+from nascourse.lessons.lesson_07.bilevel_explorer import BilevelExplorer
 
 BilevelExplorer(xi=0.25)
 
@@ -492,8 +492,13 @@ BilevelExplorer(xi=0.25)
 # All 216 cells can be solved, so we also know every rank. One seed, live:
 
 # %%
-from nascourse.experiments.lesson_07 import descend, enumerated, filter_problem, solved_loss
-from nascourse.search.relax import argmax_operations
+from nascourse.lessons.lesson_07.experiments import (
+    descend,
+    enumerated,
+    filter_problem,
+    solved_loss,
+)
+from nascourse.search.gradient.relax import argmax_operations
 
 problem = filter_problem(seed=100, images=budget.images)
 losses = enumerated(seed=100, images=budget.images)
@@ -578,7 +583,7 @@ for arm in ARMS:
 # within a seed:
 
 # %%
-from nascourse.evaluation.statistics import difference
+from nascourse.evidence.statistics import difference
 
 crude, exact = (recorded.values(arm, "derived") for arm in ("first order", "exact"))
 effect = difference(crude, exact, paired=True)
@@ -644,7 +649,7 @@ print("moved:", any(not torch.equal(a, b) for a, b in zip(before, model.paramete
 # the edge computes. It must not change what is kept:
 
 # %% tags=["nbval-check-output"]
-from nascourse.search.relax import strongest_edges
+from nascourse.search.gradient.relax import strongest_edges
 
 alphas = torch.tensor([[0.0, 3.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.1, 0.0]])
 shifted = alphas + torch.tensor([[0.0], [0.0], [10.0]])

@@ -60,8 +60,8 @@ budget = setup("08")
 
 # %%
 from nascourse.data import find
-from nascourse.search.alpha_history import AlphaHistory
-from nascourse.viz.relaxation import darts_panels
+from nascourse.search.gradient.alpha_history import AlphaHistory
+from nascourse.lessons.lesson_07.relaxation import darts_panels
 
 recorded = AlphaHistory.load(find("results/08_micro.npz"))
 show(darts_panels(recorded.alphas["cell"][0], recorded.alphas["cell"][-1]))
@@ -219,7 +219,7 @@ def first_order_search(net, alpha, train_batches, valid_batches):
 # %%
 from nascourse.data import batches
 from nascourse.networks.supernet import initial_alphas
-from nascourse.search.darts_config import PRESETS, search_images
+from nascourse.search.gradient.darts_config import PRESETS, search_images
 
 preset = PRESETS["micro"]["lesson"]
 data = search_images("micro", preset=preset)  # two halves, of 14 × 14 pixels
@@ -251,7 +251,7 @@ for k in (0, 7, 14, 21, 28):
 print(agree, "of 5 agree")
 
 # %% tags=["nbval-check-output"]
-from nascourse.search import darts
+from nascourse.search.gradient import darts_step as darts
 
 _, package = darts.first_order(net, {"cell": alpha}, batch)
 print("as the package:", torch.allclose(package["cell"], slopes))
@@ -312,7 +312,7 @@ for name, gradient in (("by differences", paper), ("first order", first)):
 # of zero, one for each edge. (Why? Add a number to all α of an edge.)
 
 # %%
-from nascourse.search.collapse import top_eigenvalue
+from nascourse.search.gradient.collapse import top_eigenvalue
 
 few = valid[0][:16], valid[1][:16]
 hessian = torch.autograd.functional.hessian(
@@ -334,7 +334,7 @@ print("eigenvalues of zero:", int((eigenvalues.abs() < 1e-4 * eigenvalues[-1]).s
 # a number to all α of an edge changes nothing that the edge computes, so it must not change what is kept.
 
 # %%
-from nascourse.search.derive import derive
+from nascourse.search.gradient.derive import derive
 from nascourse.spaces.cell import CellSpace
 from nascourse.spaces.published import DARTS_V2
 
@@ -405,7 +405,7 @@ for name, size in (("supernet", whole), ("partial channels", part), ("derived ce
 # α learn at 0.01: so they can go as far in 500 steps as in the paper's 19,500 steps at 0.0003. First everything at once:
 
 # %%
-from nascourse.viz.alpha_figures import alpha_trajectories
+from nascourse.lessons.lesson_08.figures import alpha_trajectories
 
 history = AlphaHistory.load(find("results/08_cell.npz"))
 show(
@@ -432,7 +432,7 @@ for node in (3, 4, 5):
 # Now step by step:
 
 # %%
-from nascourse.viz.explorers.alpha_evolution import AlphaEvolutionExplorer
+from nascourse.lessons.lesson_08.explorer import AlphaEvolutionExplorer
 
 AlphaEvolutionExplorer(history)
 
@@ -461,7 +461,7 @@ AlphaEvolutionExplorer(history)
 from dataclasses import replace
 
 from nascourse.evaluation.tabular import TabularBenchmark
-from nascourse.search.darts_run import DartsSearch
+from nascourse.search.gradient.darts import DartsSearch
 
 table = TabularBenchmark.load()
 preset = replace(PRESETS["micro"]["lesson"], images=budget.images)
@@ -469,14 +469,14 @@ config = replace(preset.config, epochs=budget.epochs, alpha_lr=0.005)
 
 
 # %%
-def told(search):
+def genotype_scored(search):
     row, cell = search.epochs[-1], search.derived()
     print(f"step {row['step']:3}: supernet {row['accuracy']:.3f}", end=", ")
     print(f"derived, trained from scratch, {table.test_accuracy(cell):.4f}", end=", ")
     print(f"{cell.ops.count('skip_connect')} skips")
 
 
-search = DartsSearch(MicroSpace(), config, search_images("micro", preset=preset), seed=100, after_epoch=told)
+search = DartsSearch(MicroSpace(), config, search_images("micro", preset=preset), seed=100, after_epoch=genotype_scored)
 live = search.run()
 print(search.derived())
 
@@ -528,8 +528,8 @@ for arm in second.arms:
 # That is the term. What α receives is the whole gradient, direct part and term together:
 
 # %%
-from nascourse.experiments.lesson_08 import ESTIMATORS
-from nascourse.viz.alpha_figures import gradient_quality
+from nascourse.lessons.lesson_08.experiments import ESTIMATORS
+from nascourse.lessons.lesson_08.figures import gradient_quality
 
 rows, shown = [row.values for row in second.of("genotypes")], ESTIMATORS[:2] + ESTIMATORS[-2:]
 cosine, norm = ({name: [row[key][name] for row in rows] for name in shown} for key in ("cosine", "norm"))
@@ -600,8 +600,13 @@ for arm in second.arms:
 # is:
 
 # %%
-from nascourse.experiments.lesson_08 import final_accuracies, final_difference, final_p, truth
-from nascourse.viz.alpha_figures import collapse_figure, strip_plot
+from nascourse.lessons.lesson_08.experiments import (
+    final_accuracies,
+    final_difference,
+    final_p,
+    truth,
+)
+from nascourse.lessons.lesson_08.figures import collapse_figure, strip_plot
 
 collapse = evidence.load("08_collapse")
 searches = [row.values for row in collapse.of("DARTS")]
@@ -669,7 +674,7 @@ show(
 # What do the kept cells consist of? The mean number of edges with each operation, out of six:
 
 # %%
-from nascourse.experiments.lesson_08 import ARMS
+from nascourse.lessons.lesson_08.experiments import ARMS
 
 print(" " * 19, *(f"{op.replace('_connect', '').replace('nor_', ''):>12}" for op in MICRO_OPS))
 for name, (arm, keep) in ARMS.items():
@@ -682,7 +687,7 @@ for name, (arm, keep) in ARMS.items():
 # need be run:
 
 # %%
-from nascourse.evaluation.statistics import average
+from nascourse.evidence.statistics import average
 from nascourse.spaces.micro import MicroCell
 
 cells = list(MicroSpace().all_cells())
@@ -723,7 +728,7 @@ print(
 # p-value.)
 
 # %%
-from nascourse.evaluation.statistics import holm
+from nascourse.evidence.statistics import holm
 
 PLAIN = ("DARTS, at the end", "random search")
 pairs = [(name, other) for name in final if name not in PLAIN for other in PLAIN]

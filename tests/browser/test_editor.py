@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, expect
 
-from nascourse.networks.measure import measure
+from nascourse.networks.receptive_field import measure
 from nascourse.spaces.micro import MicroCell
 from nascourse.spaces.published import DARTS_V2
 from nascourse.viz.editor import SMALL_NETS

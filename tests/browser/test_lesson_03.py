@@ -5,7 +5,7 @@ from __future__ import annotations
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
-from nascourse.networks.measure import measure
+from nascourse.networks.receptive_field import measure
 from nascourse.spaces.cell import Genotype
 from nascourse.spaces.published import DARTS_V2
 from nascourse.viz.editor import step_operation, with_cell

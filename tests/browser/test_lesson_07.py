@@ -11,11 +11,11 @@ from tests.browser.driver import Lab, NotebookPage
 
 EDGE = """\
 import numpy as np
-from nascourse.viz.explorers.relaxation import RelaxationExplorer
+from nascourse.lessons.lesson_07.relaxation_explorer import RelaxationExplorer
 RelaxationExplorer(["skip", "flat"], np.stack([np.eye(14), np.ones((14, 14))]), [1.0, 0.0])
 """
 WALK = """\
-from nascourse.viz.explorers.bilevel import BilevelExplorer
+from nascourse.lessons.lesson_07.bilevel_explorer import BilevelExplorer
 BilevelExplorer(xi=0.25)
 """
 

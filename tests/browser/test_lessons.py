@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from nascourse.lessons.sources import NOTEBOOKS
+from nascourse.making.sources import NOTEBOOKS
 from tests.browser.driver import Lab, NotebookPage
 
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.driver import Lab, NotebookPage
 
 CELL = """\
-from nascourse.viz.explorers.micro_cell import MicroCellExplorer
+from nascourse.lessons.lesson_01.micro_cell import MicroCellExplorer
 MicroCellExplorer()
 """
 

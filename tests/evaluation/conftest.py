@@ -7,17 +7,16 @@ from pathlib import Path
 import pytest
 
 from nascourse.evaluation.tabular import TABLE, TabularBenchmark
+from tests.evaluation.tables import packed
 
-from .tables import packed
 
-
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("table") / TABLE
     file.write_bytes(packed())
     return file
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def table(path: Path) -> TabularBenchmark:
     return TabularBenchmark.load(path)

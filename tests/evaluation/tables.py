@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from nascourse.errors import CourseError
-from nascourse.evaluation.table_build import SHARD_SIZE, Design, Shard, order
 from nascourse.evaluation.training import Recipe
-from nascourse.search.journal import compact
+from nascourse.making.table_build import SHARD_SIZE, Design, Shard, order
+from nascourse.runs.plain import compact
 from nascourse.spaces.micro import MicroCell
 
 DESIGN = Design(valid_images=20_000, test_images=25_000)
@@ -83,7 +83,7 @@ def packed(rows_0: int = ROWS, rows_12: int = ROWS) -> bytes:
     """The bytes of the packed table."""
     from tempfile import TemporaryDirectory
 
-    from nascourse.evaluation.table_pack import table_bytes
+    from nascourse.making.table_pack import table_bytes
 
     with TemporaryDirectory() as folder:
         write_shards(Path(folder), rows_0, rows_12)

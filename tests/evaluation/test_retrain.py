@@ -18,7 +18,6 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from nascourse import checkpoint
 from nascourse.data import load
 from nascourse.errors import CourseError
 from nascourse.evaluation import retrain as module
@@ -28,6 +27,7 @@ from nascourse.evaluation.training import accuracy
 from nascourse.networks.build import build, build_seeded, count
 from nascourse.networks.cells import CellNetwork
 from nascourse.networks.export import build_design
+from nascourse.runs import checkpoint
 from nascourse.spaces.micro import MicroCell
 from nascourse.spaces.published import DARTS_V1, DARTS_V2
 

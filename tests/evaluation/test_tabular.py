@@ -16,16 +16,27 @@ from scipy import stats
 from nascourse.errors import CourseError
 from nascourse.evaluation.tabular import TABLE, TabularBenchmark, neighbour_correlations, regret_by_chance
 from nascourse.networks.build import count
+from nascourse.runs.executors import process_pool
 from nascourse.search.base import Proposal, Strategy
-from nascourse.search.executors import process_pool
 from nascourse.search.local import LocalSearch
 from nascourse.search.loop import search, trial_seed
 from nascourse.search.random import RandomSearch
 from nascourse.spaces.base import Trial
-from nascourse.spaces.canonical import canonical
+from nascourse.spaces.functions import canonical
 from nascourse.spaces.micro import MicroCell, MicroSpace
-
-from .tables import DESIGN, EPOCHS, OFFSETS, ROWS, arrays, cell_of_rank, one_line, packed, rank, right, row_of_rank
+from tests.evaluation.tables import (
+    DESIGN,
+    EPOCHS,
+    OFFSETS,
+    ROWS,
+    arrays,
+    cell_of_rank,
+    one_line,
+    packed,
+    rank,
+    right,
+    row_of_rank,
+)
 
 SPACE = MicroSpace()
 VALID = DESIGN.valid_images

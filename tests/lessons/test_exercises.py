@@ -10,7 +10,8 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from nascourse.lessons.exercises import CodeExercise, Question, find, ids_of, lessons_with_exercises, verdict
+from nascourse.lessons.checking import verdict
+from nascourse.lessons.exercise import CodeExercise, Question, find, ids_of, lessons_with_exercises
 
 SOURCES = Path(__file__).parents[2] / "notebooks" / "src"
 IDS = [id for lesson in lessons_with_exercises() for id in ids_of(lesson)]

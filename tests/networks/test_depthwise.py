@@ -27,8 +27,8 @@ def test_equals_the_plain_convolution(kernel: int, stride: int, dilation: int) -
         found = depthwise(x, weight, stride, dilation)
         expected = conv2d(x, weight, None, stride, dilation * (kernel // 2), dilation, groups=6)
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-        towards, again = some(*expected.shape), [some(*x.shape), some(*weight.shape)]
-        slopes = [torch.autograd.grad(y, (x, weight), towards, create_graph=True) for y in (found, expected)]
+        direction, again = some(*expected.shape), [some(*x.shape), some(*weight.shape)]
+        slopes = [torch.autograd.grad(y, (x, weight), direction, create_graph=True) for y in (found, expected)]
         curvatures = [torch.autograd.grad(slope, (x, weight), again) for slope in slopes]
         for ours, theirs in zip(slopes[0] + curvatures[0], slopes[1] + curvatures[1], strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-11)

@@ -8,7 +8,7 @@ import torch
 
 from nascourse.errors import CourseError
 from nascourse.networks.build import build, build_seeded, count
-from nascourse.networks.fixed import MicroCellModule, MicroNetwork
+from nascourse.networks.micro import MicroCellModule, MicroNetwork
 from nascourse.networks.ops import OPS, FactorizedReduce, Pointwise, make_op
 from nascourse.spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell, MicroSpace
 

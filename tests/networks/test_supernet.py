@@ -20,8 +20,7 @@ from nascourse.networks.supernet import Supernet, initial_alphas, supernet, supe
 from nascourse.spaces.cell import CellSpace
 from nascourse.spaces.micro import MicroCell, MicroSpace
 from nascourse.spaces.published import PUBLISHED
-
-from .reference_supernet import ReferenceCellSupernet, ReferenceMicroSupernet, copy_state
+from tests.networks.reference_supernet import ReferenceCellSupernet, ReferenceMicroSupernet, copy_state
 
 Case = tuple[CellSpace | MicroSpace, dict[str, Any], Callable[[], nn.Module], tuple[int, int, int, int]]
 
@@ -192,8 +191,8 @@ def test_double_backward_equals_the_references() -> None:
         loss = cross_entropy(net(images, mixture(alphas)), labels)
         slopes = torch.autograd.grad(loss, parameters, create_graph=True)
         generator = torch.Generator().manual_seed(2)
-        towards = sum((s * torch.randn(s.shape, generator=generator, dtype=torch.float64)).sum() for s in slopes)
-        products.append(torch.autograd.grad(towards, list(alphas.values())))
+        direction = sum((s * torch.randn(s.shape, generator=generator, dtype=torch.float64)).sum() for s in slopes)
+        products.append(torch.autograd.grad(direction, list(alphas.values())))
     for found, expected in zip(*products, strict=True):
         assert_close(found, expected)
 

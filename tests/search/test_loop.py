@@ -16,13 +16,12 @@ from scipy import stats
 
 from nascourse.errors import CourseError
 from nascourse.search.base import Proposal, Strategy
-from nascourse.search.history import COLUMNS, History, Told
+from nascourse.search.history import COLUMNS, Evaluated, History
 from nascourse.search.loop import search, trial_seed
 from nascourse.search.random import RandomSearch
 from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.micro import MicroCell, MicroSpace
-
-from .toys import conv_share
+from tests.search.toys import conv_share
 
 CELLS = tuple(MicroSpace().all_cells())
 
@@ -224,8 +223,8 @@ def test_history_as_csv_and_dataframe(tmp_path: Any) -> None:
 
 def test_every_column_is_in_the_csv_and_the_dataframe_also_of_a_trial_that_failed(tmp_path: Path) -> None:
     trial, extra = Trial(0, CELLS[5], 17, 2, (3, 1)), {"failed": 'it, "broke"'}
-    good = Told(Trial(1, CELLS[6], 18), Result(0.5, 10, 20, extra={"x": [1]}), same_as=0, seconds=1.5)
-    history = History([Told(trial, Result(math.nan, extra=extra)), good])
+    good = Evaluated(Trial(1, CELLS[6], 18), Result(0.5, 10, 20, extra={"x": [1]}), same_as=0, seconds=1.5)
+    history = History([Evaluated(trial, Result(math.nan, extra=extra)), good])
     failed = {
         "number": "0",
         "arch": json.dumps(CELLS[5].to_json()),

@@ -17,12 +17,12 @@ import nascourse.search
 import nascourse.spaces
 from nascourse.errors import CourseError
 from nascourse.search.base import Strategy
-from nascourse.search.evolution import Evolution, classical_ga, mu_plus_lambda, regularized_evolution
+from nascourse.search.evolution.evolution import Evolution, classical_ga, mu_plus_lambda, regularized_evolution
 from nascourse.search.local import LocalSearch
 from nascourse.search.loop import search
-from nascourse.search.policy_gradient import Learning
 from nascourse.search.random import RandomSearch
-from nascourse.search.reinforce import Reinforce, ppo
+from nascourse.search.reinforcement.policy_gradient import Learning
+from nascourse.search.reinforcement.reinforce import Reinforce, ppo
 from nascourse.spaces.base import Result, SearchSpace, Trial
 from nascourse.spaces.cell import CellSpace
 from nascourse.spaces.micro import MicroSpace

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from nascourse.search.executors import local_cluster, process_pool
+from nascourse.runs.executors import local_cluster, process_pool
 from nascourse.search.local import LocalSearch
 from nascourse.search.loop import search
 from nascourse.spaces.base import Result, Trial

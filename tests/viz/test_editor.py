@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from nascourse.errors import CourseError
-from nascourse.networks.measure import measure
+from nascourse.networks.receptive_field import measure
 from nascourse.spaces.cell import CELL_OPS, Cell, CellSpace, Genotype
 from nascourse.spaces.micro import MICRO_OPS, MicroCell
 from nascourse.spaces.published import DARTS_V2, NASNET_A

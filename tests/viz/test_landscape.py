@@ -15,8 +15,7 @@ from nascourse.search.random import RandomSearch
 from nascourse.spaces.micro import MicroSpace
 from nascourse.viz.landscape import accuracy_landscape, neighbour_correlation, regret_curves, seed_agreement
 from nascourse.viz.raster import figure_png
-
-from ..evaluation.tables import DESIGN, ROWS, cell_of_rank, packed, right, row_of_rank
+from tests.evaluation.tables import DESIGN, ROWS, cell_of_rank, packed, right, row_of_rank
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import pytest
 from matplotlib.text import Text as TextArtist
 from PIL import Image
 
+from nascourse.lessons.lesson_01.pipeline import pipeline_scene
 from nascourse.spaces.micro import MicroCell
 from nascourse.viz.cells import micro_cell_scene
 from nascourse.viz.compose import above, beside
-from nascourse.viz.pipeline import pipeline_scene
 from nascourse.viz.raster import scene_figure
 from nascourse.viz.scene import Box, Circle, Group, Line, Polygon, Scene, Text, arrow_head, marker, text_width
 

@@ -103,8 +103,8 @@ def test_wrong_shapes_are_refused_in_a_line(wrong):
 
 def test_drawing_does_not_load_pyplot():
     code = (
-        "import sys, nascourse.viz.figures as figures, nascourse.viz.show\n"
-        "figures.pipeline_scene().png()\n"
+        "import sys, nascourse.lessons.lesson_01.pipeline as pipeline, nascourse.viz.show\n"
+        "pipeline.pipeline_scene().png()\n"
         "print('matplotlib.pyplot' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,7 +6,7 @@ from torch import nn, zeros
 from nascourse.errors import CourseError
 from nascourse.networks.build import build
 from nascourse.networks.cells import CellModule
-from nascourse.networks.fixed import MicroCellModule, ResidualReduction
+from nascourse.networks.micro import MicroCellModule, ResidualReduction
 from nascourse.spaces.micro import MicroCell
 from nascourse.spaces.published import AMOEBANET_A, DARTS_V2, NASNET_A
 from nascourse.viz.scene import Group, Text, flat, text_width

@@ -1,0 +1,112 @@
+"""From a choice to numbers and back: the mixed operation, what is derived from α, and gradients of a sampled choice.
+
+The mixed operation is Liu et al. 2019 (*DARTS*), equation 2; the rule of derivation its section 2.4. A sampled choice
+z is one-hot, a loss L(z) is to be small on average, and α moves the odds p = softmax(α): J(α) = Σ_o p_o L(e_o).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from ...errors import bad_input
+
+X = TypeVar("X")
+
+SampledLoss = Callable[[Tensor], Tensor]
+"""(samples, ops) -> (samples,): the loss of each row, a choice or a mixture."""
+
+
+def mixed(operations: Sequence[Callable[[X], Tensor]], x: X, alphas: Tensor) -> Tensor:
+    """Σ_o softmax(α)_o · o(x). alphas: (operations,). Raises `CourseError` where their numbers differ."""
+    if alphas.shape != (len(operations),):
+        raise bad_input(tuple(alphas.shape), f"one α for each of {len(operations)} operations", "pass α of one edge")
+    weights = alphas.softmax(0)
+    return torch.stack([weight * op(x) for weight, op in zip(weights, operations, strict=True)]).sum(0)
+
+
+def argmax_operations(alphas: Tensor) -> tuple[int, ...]:
+    """The strongest operation of each edge. alphas: (edges, operations)."""
+    return tuple(int(o) for o in alphas.argmax(1))
+
+
+def strongest_edges(alphas: Tensor, k: int = 2, none: int | None = None) -> list[tuple[int, int]]:
+    """What DARTS keeps at one node: the ``k`` strongest of its incoming edges, each as (edge, operation), in the order
+    of edges. An edge is as strong as its best operation other than ``none`` is after softmax over the edge.
+
+    alphas: (edges, operations), a row for each incoming edge.
+    """
+    weights = alphas.softmax(1)  # before anything is compared between edges: raw α of two edges share no scale
+    if none is not None:
+        weights[:, none] = -1.0
+    strength, operation = weights.max(1)
+    kept = strength.sort(descending=True, stable=True).indices[:k]
+    return [(int(edge), int(operation[edge])) for edge in sorted(kept.tolist())]
+
+
+def enumerated_gradient(loss: SampledLoss, alphas: Tensor) -> Tensor:
+    """∇J exactly, from the loss of every choice: what the estimators below estimate. alphas: (operations,)."""
+    alphas = alphas.detach().clone().requires_grad_()
+    losses = loss(torch.eye(len(alphas), dtype=alphas.dtype)).detach()
+    return torch.autograd.grad((alphas.softmax(0) * losses).sum(), alphas)[0]
+
+
+def mixture_gradient(loss: SampledLoss, alphas: Tensor) -> Tensor:
+    """∇ L(softmax(α)): the loss of the mean choice instead of the mean loss of a choice. Nothing is sampled."""
+    return _through(loss, alphas, 1, lambda rows: rows.softmax(1))[0]
+
+
+def reinforce(
+    loss: SampledLoss, alphas: Tensor, samples: int, generator: torch.Generator, baseline: float = 0.0
+) -> Tensor:
+    """(L(z) − baseline) ∇ log p(z) for each sample (Williams 1992): unbiased for every baseline that does not look at
+    z; L need not be differentiable. Returns (samples, operations)."""
+    choices = _choices(alphas, samples, generator)
+    score = choices - alphas.softmax(0)
+    return (loss(choices).detach() - baseline)[:, None] * score
+
+
+def straight_through(loss: SampledLoss, alphas: Tensor, samples: int, generator: torch.Generator) -> Tensor:
+    """Forward the sampled z, backward as if z were softmax(α) (Bengio et al. 2013). Returns (samples, operations)."""
+    choices = _choices(alphas, samples, generator)
+    return _through(loss, alphas, samples, lambda rows: _forward_as(choices, rows.softmax(1)))
+
+
+def gumbel_softmax(
+    loss: SampledLoss,
+    alphas: Tensor,
+    samples: int,
+    generator: torch.Generator,
+    temperature: float = 1.0,
+    hard: bool = False,
+) -> Tensor:
+    """The gradient of L(softmax((α + g)/τ)), g Gumbel noise (Jang et al. 2017, Maddison et al. 2017); ``hard``:
+    forward the one-hot argmax, a sample of softmax(α), backward the soft one. Returns (samples, operations)."""
+    uniform = torch.rand(samples, len(alphas), generator=generator, dtype=alphas.dtype).clamp(1e-12, 1 - 1e-12)
+    noise = -(-uniform.log()).log()
+
+    def sample(rows: Tensor) -> Tensor:
+        soft = ((rows + noise) / temperature).softmax(1)
+        return _forward_as(one_hot(soft.argmax(1), len(alphas)).to(soft), soft) if hard else soft
+
+    return _through(loss, alphas, samples, sample)
+
+
+def _choices(alphas: Tensor, samples: int, generator: torch.Generator) -> Tensor:
+    drawn = torch.multinomial(alphas.detach().softmax(0), samples, replacement=True, generator=generator)
+    return one_hot(drawn, len(alphas)).to(alphas.dtype)
+
+
+def _forward_as(value: Tensor, soft: Tensor) -> Tensor:
+    """``value`` on the way forward, the gradient of ``soft`` on the way back."""
+    return value + soft - soft.detach()
+
+
+def _through(loss: SampledLoss, alphas: Tensor, samples: int, sample: Callable[[Tensor], Tensor]) -> Tensor:
+    """The gradient of each sample's loss: every sample has an α of its own, so one backward pass serves all."""
+    rows = alphas.detach().expand(samples, -1).clone().requires_grad_()
+    return torch.autograd.grad(loss(sample(rows)).sum(), rows)[0]

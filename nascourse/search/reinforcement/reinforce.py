@@ -1,0 +1,236 @@
+"""Reinforcement learning as a search strategy: a controller proposes, and learns from what its proposals were worth.
+
+One strategy, two known algorithms: `Reinforce` as it stands (Zoph & Le 2017, "Neural Architecture Search with
+Reinforcement Learning"), and `ppo`. `search_side_by_side` runs many seeds of either at once.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.random import Generator, default_rng
+
+from ...errors import bad_input
+from ...runs.atomic import write_bytes
+from ...runs.plain import digest, identity
+from ...spaces.base import A, Evaluation, Result, SearchSpace, Trial
+from ..base import Proposal, Strategy
+from ..evaluating import evaluate
+from ..history import Evaluated, History
+from ..loop import search, strategy_rng, trial_seed
+from .controller import Extent, LSTMController, Sample
+from .policy_gradient import Learning, MakeController, PolicyGradient
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Drawn together; learned from once all are told."""
+
+    sample: Sample
+    rewards: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """One update of one policy. told: how many trials were told by then; see `policy_gradient.Update` for the rest."""
+
+    seen: int
+    reward: float
+    baseline: float
+    entropy: float
+
+
+class Reinforce(Strategy[A]):
+    """A policy draws ``learning.batch`` architectures, and is updated when all of them were told. The reward is the
+    accuracy; a failed evaluation counts as the lowest so far.
+
+    With a window above 1 the next batch is begun before the one before is told, by the policy as it then is; the
+    ratio of probabilities in the update accounts for that. Afterwards ``updates`` tells how it came about and
+    ``agent`` holds the policy. extent: see `Extent.of`, which finds it where it is not given.
+
+    It fits every space with `choices`. Raises `CourseError` for settings that make no sense.
+    """
+
+    name = "reinforce"
+
+    def __init__(
+        self,
+        space: SearchSpace[A],
+        learning: Learning | None = None,
+        controller: MakeController = LSTMController,
+        extent: Extent | None = None,
+    ) -> None:
+        super().__init__(space)
+        self.learning = learning or Learning()
+        self.make_controller = controller
+        self.extent = extent or Extent.of(space)
+
+    def start(self, rng: Generator) -> None:
+        super().start(rng)
+        self.agent = self.policies([rng])
+        self.updates: list[Learned] = []
+        self._seen = 0
+        self._batches: deque[_Batch] = deque()  # some of whose trials are not told
+        self._next = self.learning.batch  # place of the next proposal in the last of them
+
+    def policies(self, rngs: Sequence[Generator]) -> PolicyGradient:
+        """A fresh policy for each generator, side by side."""
+        seeds = [int(rng.integers(2**63)) for rng in rngs]
+        return PolicyGradient(self.space, seeds, self.learning, self.make_controller, self.extent)
+
+    def propose(self) -> Proposal[A]:
+        if self._next == self.learning.batch:
+            self._batches.append(_Batch(self.agent.sample()))
+            self._next = 0
+        decisions = self._batches[-1].sample.sequence(0, self._next)
+        self._next += 1
+        return Proposal(self.space.decode(decisions))
+
+    def tell(self, trial: Trial[A], result: Result) -> None:
+        self._seen += 1
+        batch = self._batches[0]
+        batch.rewards.append(result.accuracy)
+        if len(batch.rewards) == self.learning.batch:
+            self._batches.popleft()
+            update = self.agent.update(batch.sample, torch.tensor([batch.rewards], dtype=torch.float64))
+            numbers = (update.reward, update.baseline, update.entropy)
+            self.updates.append(Learned(self._seen, *(float(number) for number in numbers)))
+
+    def describe(self) -> dict[str, Any]:
+        extent = {"steps": self.extent.steps, "options": self.extent.options}
+        controller = identity(self.make_controller)
+        return {**super().describe(), **self.learning.describe(), "controller": controller, "extent": extent}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all that the next proposals depend on, in one step: controller, optimizer, generator, baseline, and
+        batches that wait for results."""
+        batches = [
+            {"decisions": b.sample.decisions, "offered": b.sample.offered, "log_prob": b.sample.log_prob}
+            | {"rewards": b.rewards}
+            for b in self._batches
+        ]
+        updates = [[u.seen, u.reward, u.baseline, u.entropy] for u in self.updates]
+        state = {"of": self._identity(), "agent": self.agent.state_dict(), "batches": batches, "updates": updates}
+        buffer = BytesIO()
+        torch.save(state | {"told": self._seen, "next": self._next}, buffer)
+        write_bytes(path, buffer.getvalue())
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Start, and go on as the saved strategy would have. Raises `CourseError` where the file is none, or that of
+        other settings or another space."""
+        name = Path(path).name
+        try:
+            state = torch.load(path, weights_only=True)
+            saved = state["of"]
+        except Exception as error:  # torch raises many kinds for a damaged file
+            raise bad_input(name, "a policy that Reinforce.save wrote", "name another file") from error
+        if saved != self._identity():
+            raise bad_input(name, "a policy saved with the same settings on the same space", "load it with those")
+        self.start(default_rng(0))
+        self.agent.load_state_dict(state["agent"])
+        self.updates = [Learned(*row) for row in state["updates"]]
+        self._seen, self._next = state["told"], state["next"]
+        self._batches.extend(
+            _Batch(Sample(b["decisions"], b["offered"], b["log_prob"]), b["rewards"]) for b in state["batches"]
+        )
+
+    def _identity(self) -> str:
+        return digest([self.space.describe(), self.describe()])
+
+
+def ppo(
+    space: SearchSpace[A],
+    learning: Learning | None = None,
+    controller: MakeController = LSTMController,
+    extent: Extent | None = None,
+) -> Reinforce[A]:
+    """Several clipped steps on every batch, ε = 0.2 and four epochs where ``learning`` names none, without
+    normalizing advantages. (Schulman et al. 2017, "Proximal Policy Optimization Algorithms")"""
+    learning = learning or Learning()
+    if learning.clip is None:
+        learning = replace(learning, clip=0.2, epochs=4)
+    return Reinforce(space, learning, controller, extent)
+
+
+def search_side_by_side(
+    strategy: Reinforce[A], evaluation: Evaluation[A], budget: int, seeds: Sequence[int], *, cache: bool = True
+) -> list[History[A]]:
+    """``[search(strategy, evaluation, budget, seed=seed, cache=cache) for seed in seeds]``, with all controllers
+    trained together: for evaluations that take no time, such as a table's. Seconds are not recorded, and of
+    failures only the histories tell."""
+    agent = strategy.policies([strategy_rng(seed) for seed in seeds])
+    runs: list[History[A]] = [History() for _ in seeds]
+    firsts: list[dict[A, int]] = [{} for _ in seeds]
+    for begin in range(0, budget, strategy.learning.batch):
+        sample = agent.sample()
+        for k, seed in enumerate(seeds):
+            for number in range(begin, min(begin + strategy.learning.batch, budget)):
+                arch = strategy.space.decode(sample.sequence(k, number - begin))
+                trial = Trial(number, arch, trial_seed(seed, number))
+                earlier = firsts[k].setdefault(arch, number) if cache else number
+                same = None if earlier == number else earlier
+                result = runs[k][same].result if same is not None else evaluate(evaluation, trial)[0]
+                runs[k].rows.append(Evaluated(trial, result, same))
+        if begin + strategy.learning.batch <= budget:
+            rewards = [run.accuracies[begin:].tolist() for run in runs]
+            agent.update(sample, torch.tensor(rewards, dtype=torch.float64))
+    return runs
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A policy after some updates. told: trials told by then; policy: for each decision the probability of each
+    option, on average over what was decided before (0 for what is not offered, rows as long as the longest);
+    learned: the last update, None before the first."""
+
+    seen: int
+    policy: tuple[tuple[float, ...], ...]
+    learned: Learned | None = None
+
+
+def snapshots(
+    strategy: Reinforce[A], history: History[A], seed: int, window: int = 1, samples: int = 256
+) -> tuple[Snapshot, ...]:
+    """The policy of a recorded search before the first update and after each one: ``strategy`` lives through it again,
+    and nothing is evaluated. The average over earlier decisions is taken over ``samples`` drawn architectures.
+
+    For spaces whose architectures have equally many decisions. Raises `CourseError` where the history is that of
+    another strategy, seed or window.
+    """
+    taken: list[Snapshot] = []
+
+    def look() -> None:
+        if len(taken) == len(strategy.updates) + 1:
+            return
+        learned = strategy.updates[-1] if strategy.updates else None
+        taken.append(Snapshot(learned.seen if learned else 0, marginals(strategy, samples), learned))
+
+    def recorded(trial: Trial[A]) -> Result:
+        look()
+        return history[trial.number].result
+
+    with warnings.catch_warnings(action="ignore"):  # failures were told when they were recorded
+        seen = search(strategy, recorded, len(history), seed=seed, window=window, cache=False)
+    if [row.trial for row in seen] != [row.trial for row in history]:
+        raise bad_input("this history", "one of the same strategy, seed and window", "look at what was recorded")
+    look()
+    return tuple(taken)
+
+
+@torch.no_grad()
+def marginals(strategy: Reinforce[A], samples: int = 256) -> tuple[tuple[float, ...], ...]:
+    """(decisions, options): the policy of each decision, on average over ``samples`` architectures it draws. What the
+    strategy will propose does not change by it."""
+    states = [generator.get_state() for generator in strategy.agent.generators]
+    policies = strategy.agent.controller.log_policies(strategy.agent.sample(samples)).exp()
+    for generator, state in zip(strategy.agent.generators, states, strict=True):
+        generator.set_state(state)
+    return tuple(tuple(row) for row in policies[0].mean(0).tolist())
