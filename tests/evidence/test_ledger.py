@@ -17,6 +17,7 @@ import pytest
 
 from nascourse import cli, evidence
 from nascourse.errors import CourseError
+from nascourse.evidence import ledger
 from nascourse.evidence.ledger import Evidence, Row
 from nascourse.evidence.statistics import Interval
 from tests.evidence_toys import NAME, SEEDS, toy

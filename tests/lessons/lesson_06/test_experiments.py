@@ -27,6 +27,7 @@ from nascourse.lessons.lesson_06.experiments import (
     history_of,
     real_evaluation,
 )
+from nascourse.runs.plain import plain
 from nascourse.search.loop import search
 from nascourse.search.reinforcement.controller import Sample, TableController
 from nascourse.search.reinforcement.policy_gradient import Learning, PolicyGradient
