@@ -3,10 +3,10 @@ benchmarks/darts_step.py [--pairs 5] [--threads 2] [--batch 32] [--device cuda -
 
 A step is the gradient of α on one batch with Adam, then the weights' gradient on another with clipping and SGD, with
 the paper's settings. The reference takes all gradients in both halves, as the authors' code does, in contiguous
-float32; this course's step is `search.darts` as a search runs it (on a GPU in mixed precision). Both start from equal
-numbers, whose first losses must agree. Steps are timed in pairs, one of each in turn; the last lines are the median of
-the ratios, and the peak memory of each in a process of its own. On 2 cores the ratio was 3.4 (5 pairs, 3.1 to 4.1;
-peaks 5.9 and 6.0 GiB; on one thread 3.5 and 6.0 GiB). The path on a GPU has not been timed yet.
+float32; this course's step is `search.gradient.darts_step` as a search runs it (on a GPU in mixed precision). Both
+start from equal numbers, whose first losses must agree. Steps are timed in pairs, one of each in turn; the last lines
+are the median of the ratios, and the peak memory of each in a process of its own. On 2 cores the ratio was 3.4 (5
+pairs, 3.1 to 4.1; peaks 5.9 and 6.0 GiB; on one thread 3.5 and 6.0 GiB). The path on a GPU has not been timed yet.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from nascourse.networks.supernet import initial_alphas, supernet_seeded
+from nascourse.networks import initial_alphas, supernet_seeded
 from nascourse.search.gradient.darts_step import first_order, mixture, weight_step
-from nascourse.spaces.cell import CellSpace
+from nascourse.spaces import CellSpace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.networks.reference_supernet import ReferenceCellSupernet, copy_state

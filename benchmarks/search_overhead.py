@@ -16,13 +16,8 @@ from statistics import median
 
 import numpy as np
 
-from nascourse.search.base import Strategy
-from nascourse.search.history import History
-from nascourse.search.local import LocalSearch
-from nascourse.search.loop import search
-from nascourse.search.random import RandomSearch
-from nascourse.spaces.base import Result, Trial
-from nascourse.spaces.micro import MicroCell, MicroSpace
+from nascourse.search import History, LocalSearch, RandomSearch, Strategy, search
+from nascourse.spaces import MicroCell, MicroSpace, Result, Trial
 
 SEEDS, EVALUATIONS = 100, 300
 SPACE = MicroSpace()

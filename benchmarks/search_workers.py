@@ -12,13 +12,11 @@ import os
 import time
 from contextlib import nullcontext
 
-from nascourse.data import load
-from nascourse.evaluation.training import Recipe, TrainFromScratch
-from nascourse.runs.executors import local_cluster, process_pool
-from nascourse.search.history import History
-from nascourse.search.loop import search
-from nascourse.search.random import RandomSearch
-from nascourse.spaces.micro import MicroCell, MicroSpace
+from nascourse import load
+from nascourse.evaluation import Recipe, TrainFromScratch
+from nascourse.runs import local_cluster, process_pool
+from nascourse.search import History, RandomSearch, search
+from nascourse.spaces import MicroCell, MicroSpace
 
 
 def timed(workers: int, trainings: int, dask: bool, evaluation: TrainFromScratch) -> tuple[float, History[MicroCell]]:

@@ -15,13 +15,10 @@ from statistics import median
 import numpy as np
 
 from nascourse.data import find
-from nascourse.evaluation.tabular import TABLE, TabularBenchmark
-from nascourse.search.base import Strategy
-from nascourse.search.local import LocalSearch
-from nascourse.search.loop import search
-from nascourse.search.random import RandomSearch
-from nascourse.spaces.base import Evaluation, Result, Trial
-from nascourse.spaces.micro import MicroCell, MicroSpace
+from nascourse.evaluation import TabularBenchmark
+from nascourse.evaluation.tabular import TABLE
+from nascourse.search import LocalSearch, RandomSearch, Strategy, search
+from nascourse.spaces import Evaluation, MicroCell, MicroSpace, Result, Trial
 
 SPACE = MicroSpace()
 LOOK_UPS, RUNS, EVALUATIONS, PAIRS = 100_000, 100, 300, 5

@@ -294,48 +294,11 @@ def lab(root: Path, arguments: "list[str]") -> int:
     return call(command + arguments, root)
 
 
-def strict_notebooks(notebooks: "list[Path]") -> "list[Path]":
-    """Those that ask in their metadata to have every output compared (``nascourse.nbval = "strict"``)."""
-    metadata = {path: json.loads(path.read_text(encoding="utf-8")).get("metadata", {}) for path in notebooks}
-    return [path for path, found in metadata.items() if found.get("nascourse", {}).get("nbval") == "strict"]
-
-
-def suite(root: Path, python: Path) -> "list[tuple[str, list[str]]]":
-    """The whole test suite as (name, command)."""
-    run, nbval = [str(python), "-m"], ["--nbval-current-env", "--nbval-cell-timeout", "300", "-n", "2"]
-    nbval += ["--dist", "loadfile", "-p", "no:cacheprovider"]
-    steps = [
-        ("ruff check", [*run, "ruff", "check", "."]),
-        ("ruff format", [*run, "ruff", "format", "--check", "."]),
-        ("mypy", [*run, "mypy"]),
-        ("browser tests", [*run, "pytest", "tests/browser"]),
-        ("unit tests", [*run, "pytest", "tests", "--ignore=tests/browser", "-n", "2"]),
-    ]
-    notebooks = sorted((root / "notebooks").glob("*.ipynb"))
-    strict = strict_notebooks(notebooks)
-    lax = [path for path in notebooks if path not in strict]
-    sanitize = ["--nbval-sanitize-with", "tests/notebooks/sanitize.cfg"]
-    for name, option, group in (("lax", ["--nbval-lax"], lax), ("strict", ["--nbval", *sanitize], strict)):
-        if group:
-            paths = [path.relative_to(root).as_posix() for path in group]
-            steps.append((f"notebooks ({name})", [*run, "pytest", *option, *nbval, *paths]))
-    return steps
-
-
 def test(root: Path, arguments: "list[str]") -> int:
-    """Run everything, or with arguments only ``pytest ARGUMENTS``; the status is 0 when all passed."""
-    python = setup(root)
+    """Run every step of tests/suite.py, or with arguments only ``pytest ARGUMENTS``; 0 when all passed."""
     environment = dict(os.environ, NASCOURSE_MODE="ci", OMP_NUM_THREADS="1", MPLBACKEND="agg")
-    if arguments:
-        return call([str(python), "-m", "pytest", *arguments], root, environment)
-    failed = []
-    for name, command in suite(root, python):
-        say(f"{name}: {' '.join(command[1:])}")
-        if call(command, root, environment) != 0:
-            failed.append(name)
-    if failed:
-        say("failed: " + ", ".join(failed))
-    return 1 if failed else 0
+    what = ["pytest", *arguments] if arguments else ["tests.suite"]
+    return call([str(setup(root)), "-m", *what], root, environment)
 
 
 def notebooks(root: Path, arguments: "list[str]") -> int:
@@ -346,8 +309,6 @@ def notebooks(root: Path, arguments: "list[str]") -> int:
 
 def clean(root: Path, arguments: "list[str]") -> int:
     """Remove the virtual environment and every cache, never data, runs or notebooks."""
-    if arguments:
-        raise SetupError(f"clean takes no arguments, but got {' '.join(arguments)}")
     compiled = [path for part in ("nascourse", "tests") for path in (root / part).rglob("__pycache__")]
     for path in [root / ".venv", *(root / name for name in CACHES), *compiled]:
         if path.is_dir() and not path.is_symlink():
@@ -358,8 +319,6 @@ def clean(root: Path, arguments: "list[str]") -> int:
 
 def only_setup(root: Path, arguments: "list[str]") -> int:
     """Set up and stop."""
-    if arguments:
-        raise SetupError(f"setup takes no arguments, but got {' '.join(arguments)}")
     setup(root)
     return 0
 
@@ -373,6 +332,8 @@ def main(arguments: "list[str]") -> int:
         check_python(sys.version_info[:3], sys.executable)
         if not arguments or arguments[0] not in COMMANDS:
             raise SetupError(f"got {' '.join(arguments) or 'no command'}; expected one of {', '.join(COMMANDS)}")
+        if arguments[0] in ("setup", "clean") and arguments[1:]:
+            raise SetupError(f"{arguments[0]} takes no arguments, but got {' '.join(arguments[1:])}")
         return COMMANDS[arguments[0]](ROOT, arguments[1:])
     except SetupError as error:
         print(f"nascourse: {error}", file=sys.stderr)

@@ -53,6 +53,25 @@ class Images:
     def __getitem__(self, index: Any) -> Self:
         return replace(self, pixels=self.pixels[index], labels=self.labels[index])
 
+    def subset(self, n: int) -> Self:
+        """``n`` of the images, as balanced as ``n`` allows: the first of each class, then the second of each, and so
+        on. They stay in the order they have here, so all of them are the same images in the same order.
+
+        Raises `CourseError` where there are not so many.
+        """
+        if not isinstance(n, int) or not 1 <= n <= len(self):
+            raise bad_input(f"a subset of {n!r}", f"a whole number in 1..{len(self)}", "ask for no more than there are")
+        place = torch.empty_like(self.labels)  # among the images of its class
+        for label in self.labels.unique():
+            members = self.labels == label
+            place[members] = torch.arange(int(members.sum()), device=place.device)
+        return self[place.argsort(stable=True)[:n].sort().values]
+
+    def first(self, n: int) -> Self:
+        """At most ``n`` images as they lie, which are not balanced. Only for recorded runs that took them, so that
+        they come out again; everything new takes `subset`."""
+        return self[:n]
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(channels, height, width) of one image."""

@@ -103,7 +103,7 @@ def _torch() -> Iterator[Row]:
 
 
 def _mode() -> Iterator[Row]:
-    from nascourse.lessons.modes import mode
+    from nascourse.budgets import mode
 
     yield Row("mode", "ci, lesson, full", mode(), "ok")
 
@@ -115,8 +115,9 @@ def _data() -> Iterator[Row]:
         yield Row(name, "right checksum", message, "ok" if ok else "WRONG")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """doctor takes no arguments."""
+def doctor(parser: argparse.ArgumentParser) -> None:
+    """No options."""
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from nascourse.doctor import find_chromium
+from tests import children
 
 # Before any test imports torch or matplotlib.
 for name, value in {"NASCOURSE_MODE": "ci", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}.items():
@@ -19,6 +20,7 @@ settings.register_profile("course", derandomize=True, deadline=None)
 settings.load_profile("course")
 
 BROWSER_TESTS = Path(__file__).parent / "browser"
+LONG = 'long: make test ARGS="-m long"'
 NO_CHROMIUM = "no Chromium found: install one, or name it in the variable CHROMIUM"
 
 
@@ -38,3 +40,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("browser")
             if skip:
                 item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+        if item.get_closest_marker("long") and "long" not in config.option.markexpr:
+            item.add_marker(pytest.mark.skip(reason=LONG))
+
+
+@pytest.fixture
+def quick_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pools of this course begin at once, with torch imported."""
+    children.quick_workers(monkeypatch.setattr)

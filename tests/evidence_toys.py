@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nascourse.evidence.ledger import difference, experiment
+from nascourse.evidence.ledger import difference_in, experiment
 
 NAME = "00_toy"
 SEEDS = 12
@@ -19,7 +19,7 @@ SEEDS = 12
     arms=("treated", "plain"),
     seeds=SEEDS,
     budget={"shift": 1.0},
-    effect=difference("score", "treated", "plain"),
+    effect=difference_in("score", "treated", "plain"),
 )
 def toy(arm: str, seed: int, shift: float) -> dict[str, Any]:
     time.sleep(0.005)

@@ -13,6 +13,7 @@ import pytest
 
 from nascourse import bootstrap
 from nascourse.bootstrap import SetupError
+from tests import suite
 
 SCRIPT = Path(bootstrap.__file__)
 PROJECT = '[project]\nname = "toy"\nversion = "1"\ndependencies = ["torch>=2.6", "numpy>=2.0"]\n'
@@ -263,7 +264,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
 def test_strict_notebooks_are_compared_and_the_others_run(tmp_path: Path) -> None:
     put(tmp_path / "notebooks" / "01_a.ipynb", '{"metadata": {"nascourse": {"nbval": "strict"}}}')
     put(tmp_path / "notebooks" / "02_b.ipynb", '{"metadata": {}}')
-    steps = dict(bootstrap.suite(tmp_path, Path("python")))
+    steps = dict(suite.steps(tmp_path))
     assert steps["notebooks (lax)"][-1] == "notebooks/02_b.ipynb"
     assert "--nbval-lax" in steps["notebooks (lax)"]
     assert steps["notebooks (strict)"][-1] == "notebooks/01_a.ipynb"
@@ -272,15 +273,24 @@ def test_strict_notebooks_are_compared_and_the_others_run(tmp_path: Path) -> Non
 
 @posix
 def test_one_failing_step_fails_the_whole(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bootstrap, "suite", lambda root, python: [("a", ["false"]), ("b", ["echo", "second ran"])])
-    assert bootstrap.test(checkout, []) == 1
+    monkeypatch.setattr(suite, "steps", lambda root: [("a", ["false"]), ("b", ["echo", "second ran"])])
+    assert suite.main(tmp_path) == 1
     out = capfd.readouterr().out
     assert "second ran" in out
     assert out.rstrip().endswith("failed: a")
-    monkeypatch.setattr(bootstrap, "suite", lambda root, python: [("a", ["true"])])
-    assert bootstrap.test(checkout, []) == 0
+    monkeypatch.setattr(suite, "steps", lambda root: [("a", ["true"])])
+    assert suite.main(tmp_path) == 0
+
+
+@posix
+def test_the_suite_or_a_part_of_it_is_run(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "setup", lambda root: Path("echo"))
+    assert bootstrap.test(checkout, []) == bootstrap.test(checkout, ["tests/test_cli.py", "-x"]) == 0
+    assert capfd.readouterr().out.splitlines() == ["-m tests.suite", "-m pytest tests/test_cli.py -x"]
 
 
 def test_clean_keeps_what_a_learner_made(checkout: Path) -> None:

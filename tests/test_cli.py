@@ -19,14 +19,18 @@ from nascourse.errors import CourseError, bad_input
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
-def test_every_command_has_its_module_and_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    module = importlib.import_module(cli.COMMANDS[name][0])
-    module.add_arguments(argparse.ArgumentParser())
-    assert callable(module.run)
-    with pytest.raises(SystemExit) as ended:
-        cli.main([name, "--help"])
-    assert ended.value.code == 0
-    assert cli.COMMANDS[name][1].split()[0] in capsys.readouterr().out
+def test_every_command_has_its_function_and_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    module, summary = cli.COMMANDS[name]
+    assert module.endswith((".commands", f".{name}"))
+    getattr(importlib.import_module(module), name)(parser := argparse.ArgumentParser())
+    ways = [action.choices.values() for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for way in [way for several in ways for way in several] or [parser]:
+        assert callable(way.get_default("run") or parser.get_default("run"))
+    for arguments in ([name, "--help"], ["--help"]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        assert ended.value.code == 0
+        assert " ".join(summary.split()[:3]) in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_wrong_command_names_the_right_ones(capsys: pytest.CaptureFixture[str]) -> None:

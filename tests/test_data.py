@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,6 +115,62 @@ def test_the_test_set_is_the_official_one() -> None:
     assert test.labels.bincount().tolist() == [1000] * 10
     train = data.load()
     assert (test.mean, test.std) == (train.train.mean, train.train.std)  # nothing is computed from test images
+
+
+# -- subsets ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 9, 10, 32, 100, 2005, 3999, 4000])
+def test_a_subset_is_as_balanced_as_can_be_and_in_order(n: int) -> None:
+    valid = data.load().valid
+    images, again = valid.subset(n), valid.subset(n)
+    counts = images.labels.bincount(minlength=10).tolist()
+    assert sum(counts) == n
+    assert set(counts) <= {n // 10, -(-n // 10)}
+    assert torch.equal(images.pixels, again.pixels)
+    rows = {pixels.numpy().tobytes(): row for row, pixels in enumerate(valid.pixels)}
+    where = [rows[pixels.numpy().tobytes()] for pixels in images.pixels]
+    assert where == sorted(where)
+    assert len(set(where)) == n
+    assert torch.equal(valid.labels[where], images.labels)
+    if n < len(valid):
+        larger = {pixels.numpy().tobytes() for pixels in valid.subset(n + 1).pixels}
+        assert {pixels.numpy().tobytes() for pixels in images.pixels} < larger
+
+
+def test_a_subset_of_all_is_all_of_them_as_they_lie() -> None:
+    for images in (data.load().train, data.load().valid, data.load_test()):
+        assert images.subset(len(images)).digest() == images.digest()
+        assert images.first(len(images) + 1).digest() == images.digest()
+
+
+def test_of_a_class_that_runs_out_all_are_taken() -> None:
+    labels = torch.tensor([2, 2, 2, 0, 2, 2, 1, 0, 2])
+    images = data.Images(torch.arange(9, dtype=torch.uint8).view(9, 1, 1, 1), labels, (0.0,), (1.0,), ("a", "b", "c"))
+    taken = [images.subset(n).pixels.flatten().tolist() for n in range(1, 10)]
+    assert taken[:6] == [[0], [0, 3], [0, 3, 6], [0, 1, 3, 6], [0, 1, 3, 6, 7], [0, 1, 2, 3, 6, 7]]
+    assert taken[8] == list(range(9))
+    assert images.first(2).labels.tolist() == [2, 2]  # as they lie: what `subset` is there to avoid
+
+
+@pytest.mark.parametrize("n", [0, -1, 4001, 2.0, None])
+def test_a_subset_that_cannot_be_is_told_in_a_line(n: Any) -> None:
+    with pytest.raises(CourseError) as caught:
+        data.load().valid.subset(n)
+    one_line(caught, f"a subset of {n!r}", "1..4000")
+
+
+def test_nobody_takes_a_part_by_a_slice() -> None:
+    sliced = re.compile(r"\b(train|valid|test|images|both\(\))\[ *: *[^,\]\s]")
+    assert sliced.search("data.valid[: budget.images]")
+    found = [
+        f"{path.name}: {line.strip()}"
+        for folder in ("nascourse", "notebooks/src", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if sliced.search(line)
+    ]
+    assert found == []
 
 
 # -- pixels and batches -----------------------------------------------------------------------------------------------

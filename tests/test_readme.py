@@ -7,15 +7,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from nascourse import __version__
 from nascourse.bootstrap import COMMANDS, ROOT
-from nascourse.evaluation.tabular import TabularBenchmark
-from nascourse.search.history import History
-from nascourse.spaces.micro import MicroCell
+from nascourse.evaluation import TabularBenchmark
+from nascourse.search import History
+from nascourse.spaces import MicroCell
 
 README = (ROOT / "README.md").read_text()
 MAP = dict(re.findall(r"^\| (\d\d) \| (.+)$", README, re.M))
@@ -70,16 +71,27 @@ class SLURMCluster(LocalCluster):
 
 SMALL = {
     "import load\n": "import SearchData, load\n",
-    "load(), ": "SearchData(load().train[:64], load().valid[:64]), ",
+    "load(), ": "SearchData(load().train.subset(64), load().valid.subset(64)), ",
     "Recipe(epochs=12)": "Recipe(epochs=1, batch_size=32)",
     "            200,\n": "            5,\n",
 }
 
 
-@pytest.mark.slow
+def the_script() -> str:
+    (script,) = re.findall(r"^```python\n(.+?)^```", README, re.M | re.S)
+    return script
+
+
+def test_the_script_for_a_cluster_finds_what_it_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", SimpleNamespace(SLURMCluster=None))  # type: ignore[arg-type]
+    exec(compile(the_script(), "script.py", "exec"), {"__name__": "not main"})
+
+
+@pytest.mark.long
 def test_the_script_for_a_cluster_runs(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    (script,) = re.findall(r"^```python\n(.+?)^```", README, re.M | re.S)
+    script = the_script()
     for said, smaller in SMALL.items():
         assert script.count(said) == 1
         script = script.replace(said, smaller)

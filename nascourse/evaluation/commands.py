@@ -10,21 +10,23 @@ from ..device import pick_device
 from ..errors import bad_input
 from ..networks.export import KIND, SCHEMA, from_json
 from ..runs.long_run import DATA, add_options, check_seed
+from ..runs.runner import CHECKPOINT
 from ..spaces.base import Architecture
 from ..spaces.published import PUBLISHED
-from .retrain import CHECKPOINT, PROGRAM, RECORD, Retrained, retrain
+from .retrain import PROGRAM, RECORD, Retrained, retrain
 from .retrain_plan import PRESETS, retrain_data
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def train(parser: argparse.ArgumentParser) -> None:
     """The architecture, the images, the preset, and how long."""
     parser.add_argument(
         "architecture", metavar="GENOTYPE", help=f"a JSON file of an architecture, or one of {', '.join(PUBLISHED)}"
     )
     add_options(parser, PRESETS, "training")
+    parser.set_defaults(run=_train)
 
 
-def run(args: argparse.Namespace) -> int:
+def _train(args: argparse.Namespace) -> int:
     """Train, and say what came out and where it lies."""
     check_seed(args.seed)
     arch, plan, device = read_architecture(args.architecture), PRESETS[args.preset], pick_device(args.device)

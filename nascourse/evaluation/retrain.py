@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -20,23 +20,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from ..device import device_name
-from ..errors import bad_input
+from ..errors import CourseError, bad_input
 from ..networks.build import Counts, build_seeded, count
-from ..networks.cells import CellNetwork
 from ..networks.export import save_design, save_program
-from ..runs import checkpoint, provenance
-from ..runs.atomic import not_written, write_text
-from ..runs.long_run import explain_out_of_memory
+from ..runs.atomic import write_text
 from ..runs.plain import plain
+from ..runs.runner import Resumable
 from ..spaces.base import Architecture
 from .retrain_plan import RetrainData, Retraining
 from .training import accuracy
 
-CHECKPOINT, RECORD, PROGRAM, DESIGN = "checkpoint.pt", "training.json", "network.pt2", "design.json"
-"""The files in a training's folder: where it stands, its numbers, the trained network, the network's design."""
+RECORD, PROGRAM, DESIGN = "training.json", "network.pt2", "design.json"
+"""The files beside a training's checkpoint: its numbers, the trained network, the network's design."""
 
 
 @dataclass(frozen=True)
@@ -94,67 +90,42 @@ def retrain(
     Raises `CourseError` in one line where the loss is not finite any more, the memory does not suffice, the disk does
     not take a file, or the checkpoint is damaged or of another training. The last good checkpoint stays.
     """
-    start, device = time.monotonic(), torch.device(device)
-    # two streams: one for the order and the augmentation of the images, one for the dropped paths
-    draw_seed, drop_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
-    size = f"{plan.channels} channels, {plan.cells} cells, batches of {plan.batch_size}"
-    advice = "free memory and go on from the checkpoint, or use a smaller preset in another folder"
-    sitting = provenance.sitting(command) | {"device": device_name(device)}
-    with explain_out_of_memory(size, advice), _private_rng(device, drop_seed):
-        run = _Run(arch, data, plan, seed, draw_seed, device, folder, sitting)
-        run.resume()
-        total = plan.epochs * run.steps
-        with tqdm(total=total, initial=run.done, desc="training", unit="batch", disable=not progress) as bar:
-            saved = time.monotonic()
-            while run.epoch < plan.epochs:
-                run.step()
-                bar.update()
-                now = time.monotonic()
-                stop = minutes is not None and now - start > 60 * minutes
-                if run.at_end_of_epoch:
-                    bar.set_postfix(run.finish_epoch())
-                if run.place == 0 or stop or now - saved > save_every:
-                    run.save()
-                    saved = time.monotonic()
-                if stop:
-                    break
-        if run.epoch == plan.epochs:
-            run.finish()
-    return run.result()
+    run = _Run(arch, data, plan, seed, device)
+    with _private_rng(run.device, run.drop_seed):
+        bar = "training" if progress else None
+        run.proceed(folder, minutes=minutes, save_every=save_every, progress=bar, command=command)
+    return Retrained(run.network, tuple(run.rows), run.tested, run.counts)
 
 
-class _Run:
+class _Run(Resumable):
     """A training under way. ``epoch`` (from 0) and ``place`` (batches done in it) say where it stands."""
 
+    noun = "training"
+    advice = "free memory and go on from the checkpoint, or use a smaller preset in another folder"
+
     def __init__(
-        self,
-        arch: Architecture,
-        data: RetrainData,
-        plan: Retraining,
-        seed: int,
-        draw_seed: int,
-        device: torch.device,
-        folder: Path | None,
-        sitting: Mapping[str, Any],
+        self, arch: Architecture, data: RetrainData, plan: Retraining, seed: int, device: torch.device | str
     ) -> None:
+        super().__init__(device)
         image, classes = data.train.shape, len(data.train.classes)
-        self.arch, self.plan, self.device, self.folder = arch, plan, device, folder
-        self.net = plan.net(arch, image, classes)
-        self.counts = count(arch, image, **{key: value for key, value in self.net.items() if key != "auxiliary"})
-        self.image, self.labels = image, torch.bincount(data.train.labels, minlength=classes).tolist()
+        self.arch, self.plan, self.data, self.net = arch, plan, data, plan.net(arch, image, classes)
         self.config = {
             "architecture": arch.to_json(),
             "settings": asdict(plan),
             "seed": seed,
             "images": data.describe(),
         }
-        self.train, self.test = data.train.to(device), data.test
-        self.valid = None if data.valid is None else data.valid.to(device)
-        network = build_seeded(arch, seed, **self.net)
-        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with self._memory_explained():
+            self.counts = count(arch, image, **{key: value for key, value in self.net.items() if key != "auxiliary"})
+            self.train = data.train.to(self.device)
+            self.valid = None if data.valid is None else data.valid.to(self.device)
+            network = build_seeded(arch, seed, **self.net)
+            self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.SGD(
             self.network.parameters(), plan.lr, plan.momentum, weight_decay=plan.weight_decay, fused=True
         )
+        # two streams: one for the order and the augmentation of the images, one for the dropped paths
+        draw_seed, self.drop_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
         self.draws = torch.Generator().manual_seed(draw_seed)
         whole, rest = divmod(len(data.train), plan.batch_size)
         self.steps = whole + (rest > 1)  # batch normalization cannot train on a single image
@@ -162,21 +133,33 @@ class _Run:
             raise bad_input(f"{len(data.train)} training images", "at least two", "use more images")
         self.epoch = self.place = 0
         self.order = torch.empty(0, dtype=torch.long)
-        self.sums = torch.zeros(3, device=device)  # over an epoch's images: loss, gradient's norm, right ones
+        self.sums = torch.zeros(3, device=self.device)  # over an epoch's images: loss, gradient's norm, right ones
         self.seconds = 0.0
         self.rows: list[dict[str, Any]] = []
-        self.sittings = [sitting]
         self.tested: float | None = None
 
     @property
-    def done(self) -> int:
-        return self.epoch * self.steps + self.place
+    def total_steps(self) -> int:
+        return self.plan.epochs * self.steps
 
     @property
-    def at_end_of_epoch(self) -> bool:
-        return self.place == self.steps
+    def complete(self) -> bool:
+        return self.epoch == self.plan.epochs
 
-    def step(self) -> None:
+    @property
+    def finished(self) -> bool:
+        return self.tested is not None
+
+    # -- the algorithm ------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> bool:
+        """A step, and the end of the epoch where it was the last one."""
+        self._step()
+        if epoch_ended := self.place == self.steps:
+            self._end_epoch()
+        return epoch_ended
+
+    def _step(self) -> None:
         """One batch; at an epoch's start, first its learning rate, its drop path and the order of its images."""
         start = time.perf_counter()
         if self.place == 0:
@@ -184,7 +167,7 @@ class _Run:
             self.sums.zero_()
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.lr_at(self.epoch)
-        if isinstance(self.network, CellNetwork):
+        if hasattr(self.network, "drop_path"):
             self.network.drop_path = self.plan.drop_path_at(self.epoch)
         self.network.train()
         size = self.plan.batch_size
@@ -201,11 +184,11 @@ class _Run:
         logits = output if isinstance(output, Tensor) else output[0]
         n = len(index)
         self.sums += torch.stack([n * loss.detach(), n * norm, (logits.argmax(1) == batch.labels).sum()])
-        self.place += 1
+        self.step, self.place = self.step + 1, self.place + 1
         self.seconds += time.perf_counter() - start
 
-    def finish_epoch(self) -> dict[str, str]:
-        """Measure, add a row, go to the next epoch. Returns what the bar shows."""
+    def _end_epoch(self) -> None:
+        """Measure, add a row, go to the next epoch."""
         start = time.perf_counter()
         loss, norm, right = (self.sums / min(len(self.train), self.steps * self.plan.batch_size)).tolist()
         valid = None if self.valid is None else accuracy(self.network, self.valid)
@@ -213,7 +196,7 @@ class _Run:
             {
                 "epoch": self.epoch + 1,
                 "lr": self.plan.lr_at(self.epoch),
-                "drop_path": self.plan.drop_path_at(self.epoch) if isinstance(self.network, CellNetwork) else 0.0,
+                "drop_path": getattr(self.network, "drop_path", 0.0),
                 "loss": loss,
                 "gradient_norm": norm,
                 "train": right,
@@ -222,29 +205,58 @@ class _Run:
             }
         )
         self.epoch, self.place, self.seconds = self.epoch + 1, 0, 0.0
-        return {"loss": f"{loss:.3f}", "train": f"{right:.3f}"} | ({} if valid is None else {"valid": f"{valid:.3f}"})
 
-    def finish(self) -> None:
-        """Test, once; then the record and the trained network as files."""
-        if self.tested is None:
-            self.tested = accuracy(self.network, self.test.to(self.device))
-            if self.folder is not None:
-                save_design(self.folder / DESIGN, self.arch, **self.net)
-                on_cpu = deepcopy(self.network).to("cpu", memory_format=torch.contiguous_format)  # it remembers both
-                save_program(self.folder / PROGRAM, on_cpu, self.image)
-            self.save()
-        elif self.folder is not None:
-            self._write_record(self.folder)  # the process may have died before it could
+    def _finish(self, folder: Path | None) -> None:
+        """Test, once; then the trained network as files."""
+        self.tested = accuracy(self.network, self.data.test.to(self.device))
+        if folder is not None:
+            save_design(folder / DESIGN, self.arch, **self.net)
+            on_cpu = deepcopy(self.network).to("cpu", memory_format=torch.contiguous_format)  # it remembers both
+            save_program(folder / PROGRAM, on_cpu, self.data.train.shape)
 
-    def result(self) -> Retrained:
-        return Retrained(self.network, tuple(self.rows), self.tested, self.counts)
+    # -- what the runner asks -----------------------------------------------------------------------------------------
 
-    def save(self) -> None:
-        """The checkpoint, then the record made from it. What is not finite is not saved."""
-        self._check_finite()
-        if self.folder is None:
-            return
-        state = {
+    @property
+    def size(self) -> str:
+        return f"{self.plan.channels} channels, {self.plan.cells} cells, batches of {self.plan.batch_size}"
+
+    def _identity(self) -> dict[str, Any]:
+        return self.config
+
+    def _trained(self) -> Iterable[Tensor]:
+        return (self.sums, *self.network.state_dict().values())
+
+    def _diverged(self) -> CourseError:
+        return bad_input(
+            f"a loss, gradient or weight that is not finite by batch {self.step}",
+            "a training that does not diverge",
+            "lower lr; the last checkpoint is from before it",
+        )
+
+    def _standing(self) -> dict[str, str]:
+        return {
+            name: f"{value:.3f}" for name in ("loss", "train", "valid") if (value := self.rows[-1][name]) is not None
+        }
+
+    def _publish(self, folder: Path) -> None:
+        """The record."""
+        labels = torch.bincount(self.data.train.labels, minlength=len(self.data.train.classes))
+        record = {
+            "kind": "training",
+            "schema": 1,
+            **self.config,
+            "labels": labels.tolist(),
+            "params": self.counts.params,
+            "macs": self.counts.macs,
+            "finished": self.finished,
+            "test": self.tested,
+            "rows": self.rows,
+            "sittings": self.invocations,
+        }
+        write_text(folder / RECORD, json.dumps(plain(record), indent=1, allow_nan=False) + "\n")
+
+    def _state(self) -> dict[str, Any]:
+        return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "draws": self.draws.get_state(),
@@ -256,23 +268,10 @@ class _Run:
             "place": self.place,
             "seconds": self.seconds,
             "rows": self.rows,
-            "sittings": self.sittings,
             "test": self.tested,
         }
-        checkpoint.save(self.folder / CHECKPOINT, state, self.config)
-        self._write_record(self.folder)
 
-    def resume(self) -> None:
-        """Take up the checkpoint of the folder, if there is one."""
-        if self.folder is None:
-            return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise not_written(self.folder, error) from error
-        if not (self.folder / CHECKPOINT).exists():
-            return
-        state = checkpoint.load(self.folder / CHECKPOINT, self.config)
+    def _restore(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.draws.set_state(state["draws"])
@@ -282,30 +281,6 @@ class _Run:
         self.order, self.sums = state["order"], state["sums"].to(self.device)
         self.epoch, self.place, self.seconds = state["epoch"], state["place"], state["seconds"]
         self.rows, self.tested = state["rows"], state["test"]
-        self.sittings = state["sittings"] if self.tested is not None else [*state["sittings"], *self.sittings]
-
-    def _write_record(self, folder: Path) -> None:
-        record = {
-            "kind": "training",
-            "schema": 1,
-            **self.config,
-            "labels": self.labels,
-            "params": self.counts.params,
-            "macs": self.counts.macs,
-            "finished": self.tested is not None,
-            "test": self.tested,
-            "rows": self.rows,
-            "sittings": self.sittings,
-        }
-        write_text(folder / RECORD, json.dumps(plain(record), indent=1, allow_nan=False) + "\n")
-
-    def _check_finite(self) -> None:
-        if not all(torch.isfinite(values).all() for values in (self.sums, *self.network.state_dict().values())):
-            raise bad_input(
-                f"a loss, gradient or weight that is not finite by batch {self.done}",
-                "a training that does not diverge",
-                "lower lr; the last checkpoint is from before it",
-            )
 
 
 @contextmanager

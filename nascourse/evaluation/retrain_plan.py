@@ -1,4 +1,4 @@
-"""What a retraining is: its settings, the presets, and the images it uses.
+"""What a retraining is: its settings, and the images it uses.
 
 The defaults are those of DARTS on CIFAR-10 (Liu, Simonyan & Yang 2019, section 3.2 and the authors' code).
 """
@@ -6,19 +6,18 @@ The defaults are those of DARTS on CIFAR-10 (Liu, Simonyan & Yang 2019, section 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import cos, pi
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .. import budgets
 from ..augment import cutout, random_crop, random_flip
 from ..data import Images, load, load_test
 from ..errors import bad_input
-from ..networks.cells import reduction_places
+from ..networks.build import keywords
 from ..spaces.base import Architecture
-from ..spaces.micro import MicroCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Retraining:
     probability that the rising probability approaches; crop, cutout: padding and side of the square as parts of the
     image's side (4 and 16 pixels of 32), 0 for none. hold_out: the part of the training images that is not trained on
     but measured after each epoch, 0 for none; images: how many training images are used, None for all; shrink: blocks
-    of so many pixels become one. A `MicroCell`'s network knows neither auxiliary head nor drop path.
+    of so many pixels become one. A network that knows no auxiliary head or no drop path does without.
     """
 
     channels: int = 36
@@ -76,23 +75,14 @@ class Retraining:
         return cutout(batch, round(self.cutout * side), draws) if self.cutout else batch
 
     def net(self, arch: Architecture, image: tuple[int, int, int], classes: int) -> dict[str, Any]:
-        """The keywords of the network of ``arch``. A micro cell's stages are cut where DARTS puts reductions."""
-        net: dict[str, Any] = {"channels": self.channels, "classes": classes, "in_channels": image[0]}
-        if isinstance(arch, MicroCell):
-            cuts = (0, *reduction_places(self.cells), self.cells)
-            return net | {"cells": tuple(b - a for a, b in pairwise(cuts))}
-        return net | {"cells": self.cells, "auxiliary": self.auxiliary > 0}
+        """The keywords of the network of ``arch``, as far as it knows them."""
+        net = {"channels": self.channels, "classes": classes, "in_channels": image[0], "cells": self.cells}
+        known = keywords(arch)
+        return {key: value for key, value in (net | {"auxiliary": self.auxiliary > 0}).items() if key in known}
 
 
-PRESETS: dict[str, Retraining] = {
-    "paper": Retraining(),
-    "gpu_hour": Retraining(channels=24, cells=14, epochs=50),  # an estimate: not yet timed on a GPU
-    "cpu_hour": Retraining(channels=12, cells=8, epochs=40, batch_size=64, hold_out=1 / 6),
-    "lesson": Retraining(
-        channels=6, cells=4, epochs=2, batch_size=50, auxiliary=0, hold_out=1 / 3, images=3000, shrink=2
-    ),
-    "ci": Retraining(channels=4, cells=3, epochs=2, batch_size=32, hold_out=1 / 3, images=96),
-}
+PRESETS = {name: Retraining(**given) for name, given in budgets.RETRAINING.items()}
+"""name -> plan; see `budgets.RETRAINING`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +105,8 @@ def retrain_data(name: str, plan: Retraining, download: bool = False) -> Retrain
     train, valid = (split.train, split.valid) if plan.hold_out else (split.both(), None)
     test = load_test(name, download)
     if plan.images is not None:
-        train, test = train[: plan.images], test[: plan.images]
-        valid = None if valid is None else valid[: plan.images]
+        train, test = (images.subset(min(plan.images, len(images))) for images in (train, test))
+        valid = None if valid is None else valid.subset(min(plan.images, len(valid)))
     if plan.shrink > 1:
         train, test = train.shrunk(plan.shrink), test.shrunk(plan.shrink)
         valid = None if valid is None else valid.shrunk(plan.shrink)

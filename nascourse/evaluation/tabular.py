@@ -1,25 +1,25 @@
-"""The tabular benchmark: every micro cell's trainings, looked up instead of run.
+"""The tabular benchmark: the trainings of every architecture of a space, looked up instead of run.
 
-Noise. The file stores up to three real trainings of every distinct cell. A trial is answered by one of them, picked by
-the trial's seed, each equally often: the noise a search meets is that of real trainings, never an invented one, and
-there is none beyond what is stored. So past three evaluations a cell can only repeat itself, and what is known of its
-expected accuracy is the mean of its stored trainings; rank and regret are by that mean, and `noise` says how far it can
-be trusted. Cells that are one function share their trainings.
+Noise. The file stores up to three real trainings of every distinct function. A trial is answered by one of them, picked
+by the trial's seed, each equally often: the noise a search meets is that of real trainings, never an invented one, and
+there is none beyond what is stored. So past three evaluations an architecture can only repeat itself, and what is known
+of its expected accuracy is the mean of its stored trainings; rank and regret are by that mean, and `noise` says how far
+it can be trusted. Architectures that are one function share their trainings.
+
+Judges. Among the best, three trainings hardly agree. So the best by the mean have further ones, in a file of their own,
+which no search meets: `TabularBenchmark.judged` says how good what a search found is, and the luck that made the search
+choose it plays no part.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import math
 import os
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,35 +27,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from .. import data
 from ..errors import bad_input
-from ..evidence.statistics import kendall_tau
-from ..spaces.base import Result, Trial
-from ..spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell, MicroSpace
+from ..spaces.base import Architecture, Result, SearchSpace, Trial
+from ..spaces.known import SPACES
+from .table_file import JUDGES, JUDGES_SHAPES, MISSING, TABLE, TABLE_SHAPES, TableFile, curves, read
 
 if TYPE_CHECKING:
     from ..search.history import History
-
-TABLE = "nasbench_fashion.npz"
-SCHEMA = 1
-MISSING = -1
-
-_PLACES = MicroSpace.size
-_SHAPES: dict[str, tuple[type, str]] = {
-    "cells": (np.uint8, "rows edges"),
-    "row": (np.int16, "places"),
-    "params": (np.int32, "places"),
-    "macs": (np.int32, "places"),
-    "valid": (np.int16, "rows seeds epochs"),
-    "test": (np.int16, "rows seeds"),
-    "diverged": (np.int8, "rows seeds"),
-    "seconds": (np.float32, "rows seeds"),
-}
-"""Each array's type and axes. A place is a cell's position in `MicroSpace.all_cells`, a row a distinct function.
-
-cells: the row's cell, as `MicroSpace.encode` writes it; row, params, macs: of every cell as written; valid: images
-classified rightly after each epoch, test: after the last, `MISSING` where there is no training yet; diverged: epoch
-from which the loss was not finite, else 0; seconds: NaN where they were lost.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +42,11 @@ class Noise:
     """How far a look-up can be trusted, in accuracy (fraction in 0..1).
 
     training: standard deviation of one training around its cell's expectation, pooled over ``cells`` cells;
-    floor: standard error of a cell's mean over the stored seeds, below which a regret means nothing;
-    chance: expected regret of the cell that looks best by means as noisy as these (`regret_by_chance`).
+    floor: standard error of a cell's mean over the stored seeds, below which a regret means nothing.
     """
 
     training: float
     floor: float
-    chance: float
     cells: int
 
 
@@ -78,25 +55,27 @@ class TabularBenchmark:
 
     A fidelity below the last reads the learning curve of the full training, whose learning rate falls to zero at the
     last epoch only: it is the training stopped early, not one planned to be short. Seconds are those of a recorded
-    training (with its tests), a part of them for a part of its epochs; a cell has one price, the smallest over the
-    stored seeds, because whatever else the machine did can only add to it.
+    training (with its tests), a part of them for a part of its epochs; an architecture has one price, the smallest over
+    the stored seeds, because whatever else the machine did can only add to it.
+
+    space: what the table is of; its decisions do not depend on each other, ``shape`` says how many options each has.
+    seeds: the trainings that a search may see; judges: those that only judge, none where there is no file of them.
     """
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any], digest: str) -> None:
-        self.meta, self.digest = meta, digest
+    def __init__(self, file: TableFile, space: SearchSpace[Any] | None = None, judges: TableFile | None = None) -> None:
+        arrays, self.meta, self.digest = file
         self.path: str | None = None
-        self.test_counts, self.valid_counts = arrays["test"], arrays["valid"]
-        self.epochs: int = self.valid_counts.shape[2]
+        self.space = space or SPACES["micro"]()
+        self.shape = _shape(self.space)
+        self.test_counts = arrays["test"]
         stored = self.test_counts != MISSING
         self.rows_in: NDArray[np.bool_] = stored.any(axis=1)
         self.seeds = tuple(int(s) for s in np.flatnonzero(stored[self.rows_in].all(axis=0)) if self.rows_in.any())
         if not self.seeds:
-            raise bad_input("a table without one whole seed", "a seed stored for every cell", "pack it from the shards")
-        after = np.arange(1, self.epochs + 1)
-        lost = (arrays["diverged"][..., None] > 0) & (after >= arrays["diverged"][..., None])
-        right = np.where((self.valid_counts == MISSING) | lost, np.nan, self.valid_counts)
-        self.curves: NDArray[np.float64] = right / meta["design"]["valid_images"]
-        self._place = {ops: place for place, ops in enumerate(product(MICRO_OPS, repeat=len(MICRO_EDGES)))}
+            raise bad_input("a table without one whole seed", "a seed stored for every cell", "go on with its build")
+        self.curves = curves(file)
+        self.epochs: int = self.curves.shape[2]
+        self._places: dict[Architecture, int] = {}
         self._row: list[int] = arrays["row"].tolist()
         self._params: list[int] = arrays["params"].tolist()
         self._macs: list[int] = arrays["macs"].tolist()
@@ -106,25 +85,41 @@ class TabularBenchmark:
         # by seed, and after the last seed the mean over seeds; as lists, which answer faster than arrays
         self._accuracy = [*self.curves.transpose(1, 0, 2).tolist(), mean.tolist()]
         self._seconds: list[float] = _filled(np.fmin.reduce(arrays["seconds"][:, list(self.seeds)], axis=1)).tolist()
+        self.judges: tuple[int, ...] = tuple(judges.meta["seeds"]) if judges else ()
+        self._judged: dict[int, list[float]] = {}
+        if judges:
+            if judges.meta.get("table") != self.digest:
+                given = f"judges of the table {str(judges.meta.get('table'))[:12]}..."
+                raise bad_input(
+                    given, f"those of {self.digest[:12]}...", "move the file away, then: nascourse bench judges"
+                )
+            self._judged = dict(zip(judges.arrays["row"].tolist(), curves(judges)[..., -1].tolist(), strict=True))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | None = None) -> Self:
-        """The table that ships with the course, its checksum compared, or the one at ``path``.
+    def load(cls, path: str | os.PathLike[str] | None = None, space: SearchSpace[Any] | None = None) -> Self:
+        """The table that ships with the course, its checksum compared, or the one at ``path``; with its judges, where
+        there is a file ``..._judges.npz`` beside it. space: what it is of, by default the micro cells.
 
         Raises `CourseError` where there is none, or it is damaged or of another schema.
         """
-        file = _shipped() if path is None else Path(path)
-        try:
-            raw = file.read_bytes()
-        except OSError as error:
-            raise bad_input(file.name, "a file that can be read", "check the name") from error
-        arrays, meta = _read(raw, file.name)
-        table = cls(arrays, meta, hashlib.sha256(raw).hexdigest())
+        space = space or SPACES["micro"]()
+        if path is None:
+            file, beside = _shipped(TABLE), _shipped(JUDGES) if JUDGES in data.checksums() else None
+        else:
+            file = Path(path)
+            beside = judges if (judges := file.with_name(f"{file.stem}_judges.npz")).exists() else None
+        shape = _shape(space)
+        table = cls(
+            read(file, TABLE_SHAPES, places=math.prod(shape), decisions=len(shape)),
+            space,
+            read(beside, JUDGES_SHAPES) if beside else None,
+        )
         table.path = None if path is None else str(path)
         return table
 
-    def __reduce__(self) -> tuple[Callable[..., TabularBenchmark], tuple[str | None, str]]:
-        return _again, (self.path, self.digest)  # a worker reads the file once, not with every trial
+    def __reduce__(self) -> tuple[Callable[..., TabularBenchmark], tuple[str | None, str, bytes]]:
+        # a worker reads the file once, not with every trial; spaces have no equality, their bytes do
+        return _again, (self.path, self.digest, pickle.dumps(self.space))
 
     def describe(self) -> dict[str, Any]:
         """What identifies this evaluation in a journal's header."""
@@ -132,7 +127,7 @@ class TabularBenchmark:
 
     # -- looking up ---------------------------------------------------------------------------------------------------
 
-    def evaluate(self, cell: MicroCell, seed: int | None = None, fidelity: int | None = None) -> Result:
+    def evaluate(self, cell: Architecture, seed: int | None = None, fidelity: int | None = None) -> Result:
         """The stored training ``seed`` after ``fidelity`` epochs (None: all), or the mean of the stored ones (None).
 
         ``extra`` holds its ``seconds`` and ``seed``. A training that diverged before is a failed result, and left out
@@ -150,58 +145,67 @@ class TabularBenchmark:
             extra["failed"] = f"the training diverged within {epochs} epochs"
         return Result(accuracy, self._params[place], self._macs[place], fidelity, extra)
 
-    def __call__(self, trial: Trial[MicroCell]) -> Result:
+    def __call__(self, trial: Trial[Any]) -> Result:
         """One of the stored trainings, picked by the trial's seed."""
         return self.evaluate(trial.arch, self.seeds[trial.seed % len(self.seeds)], trial.fidelity)
 
-    def evaluate_many(self, trials: Sequence[Trial[MicroCell]]) -> list[Result]:
-        return [self(trial) for trial in trials]
-
-    def curve(self, cell: MicroCell, seed: int | None = None) -> tuple[float, ...]:
+    def curve(self, cell: Architecture, seed: int | None = None) -> tuple[float, ...]:
         """Validation accuracy after each epoch; NaN from where the training diverged."""
         row = self._row[self._find(cell)]
         values = self._accuracy[self._slot(seed)][row]
         self._require(cell, row, seed)
         return tuple(values)
 
-    def test_accuracy(self, cell: MicroCell, seed: int | None = None) -> float:
+    def test_accuracy(self, cell: Architecture, seed: int | None = None) -> float:
         """On the official test images, after the last epoch: for one final report, after every choice has been made."""
         row = self._row[self._find(cell)]
-        self._require(cell, row, seed)
         seeds = list(self.seeds) if seed is None else [self._slot(seed)]
+        self._require(cell, row, seed)
         right = np.where(np.isnan(self.curves[row, seeds, -1]), np.nan, self.test_counts[row, seeds])
         return float(_mean(right, axis=0)) / self.meta["design"]["test_images"]
 
-    def _find(self, cell: MicroCell) -> int:
+    def _find(self, cell: Architecture) -> int:
         try:
-            return self._place[cell.ops]
-        except (AttributeError, KeyError, TypeError):
-            raise bad_input(cell, "a MicroCell", "this benchmark holds micro cells only") from None
+            place = self._places.get(cell)
+            if place is None:
+                decisions = self.space.encode(cell)
+                if self.space.decode(decisions) != cell:
+                    raise ValueError
+                place = self._places[cell] = int(np.ravel_multi_index(decisions, self.shape))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            what = f"an architecture of the space {self.space.name}"
+            raise bad_input(cell, what, "look it up in the table of its space") from None
+        return place
 
     def _slot(self, seed: int | None) -> int:
         if seed is None:
             return len(self._accuracy) - 1
-        if not isinstance(seed, int | np.integer) or not 0 <= seed < len(self._accuracy) - 1:
-            raise bad_input(
-                f"seed={seed!r}",
-                f"a stored seed in 0..{len(self._accuracy) - 2}",
-                "take one of them, or None for the mean",
-            )
-        return seed
+        if isinstance(seed, int | np.integer) and 0 <= seed < len(self._accuracy) - 1:
+            return seed
+        if seed not in self.judges:
+            stored = f"a stored seed in 0..{len(self._accuracy) - 2}"
+            raise bad_input(f"seed={seed!r}", stored, "take one of them, or None for the mean")
+        taus = [self.tau(a, b, top=100) for a, b in combinations(self.seeds, 2)] or [math.nan]
+        raise bad_input(
+            f"seed={seed!r}, which only judges",
+            f"a seed that a search may see, one of {', '.join(map(str, self.seeds))}",
+            "judge with judged() what a search found, for it also found luck: among the best hundred its seeds hardly "
+            f"agree (tau {min(taus):.2f} to {max(taus):.2f})",
+        )
 
-    def _require(self, cell: MicroCell, row: int, seed: int | None) -> None:
+    def _require(self, cell: Architecture, row: int, seed: int | None) -> None:
         if not self.rows_in[row] or (seed is not None and self.test_counts[row, seed] == MISSING):
             what = "any seed" if seed is None else f"seed {seed}"
             raise bad_input(f"{what} of {cell}", "a training that is stored", "go on with: nascourse bench build")
 
     # -- what a search is judged by -----------------------------------------------------------------------------------
 
-    def cell(self, row: int) -> MicroCell:
+    def cell(self, row: int) -> Any:
         """The cell that stands for a row."""
-        return MicroSpace().decode(self._codes[row].tolist())
+        return self.space.decode(self._codes[row].tolist())
 
     @cached_property
-    def best(self) -> MicroCell:
+    def best(self) -> Any:
         """The cell of highest mean accuracy, the first of equals."""
         return self.cell(int(np.nanargmax(self.means)))
 
@@ -209,24 +213,34 @@ class TabularBenchmark:
     def _ascending(self) -> NDArray[np.float64]:
         return np.sort(self.means[~np.isnan(self.means)])
 
-    def rank(self, cell: MicroCell) -> int:
+    def rank(self, cell: Architecture) -> int:
         """1 for the best: one more than the number of distinct functions with a higher mean. A cell whose trainings all
         diverged comes after all others."""
         mean = self._mean_of(cell)
         below = 0 if math.isnan(mean) else int(np.searchsorted(self._ascending, mean, side="right"))
         return 1 + len(self._ascending) - below
 
-    def regret(self, cell: MicroCell) -> float:
+    def regret(self, cell: Architecture) -> float:
         """How much less than the best mean its mean is; NaN where all its trainings diverged. Differences below
         `Noise.floor` mean nothing."""
         return float(self._ascending[-1] - self._mean_of(cell))
 
-    def _mean_of(self, cell: MicroCell) -> float:
+    def _mean_of(self, cell: Architecture) -> float:
         row = self._row[self._find(cell)]
         self._require(cell, row, None)
         return float(self.means[row])
 
-    def regrets(self, history: History[MicroCell]) -> NDArray[np.float64]:
+    def judge_accuracies(self, cell: Architecture) -> tuple[float, ...]:
+        """The validation accuracies of the trainings that only judge, in the order of ``judges``; NaN where one
+        diverged, and none for a cell that is not among the best of the table."""
+        return tuple(self._judged.get(self._row[self._find(cell)], ()))
+
+    def judged(self, cell: Architecture) -> float:
+        """The mean of `judge_accuracies`: how good a cell is, by trainings that had no part in its choice. NaN for a
+        cell that is not among the best of the table."""
+        return float(_mean(np.array(self.judge_accuracies(cell)), axis=0))
+
+    def regrets(self, history: History[Any]) -> NDArray[np.float64]:
         """(trials,): the regret of the cell that looked best up to each trial; NaN before the first success.
 
         The search chooses by what it saw, one noisy training a cell, and is judged by the mean.
@@ -238,14 +252,14 @@ class TabularBenchmark:
             regrets.append(regret)
         return np.array(regrets, dtype=float)
 
-    def clock(self, history: History[MicroCell]) -> NDArray[np.float64]:
+    def clock(self, history: History[Any]) -> NDArray[np.float64]:
         """(trials,): simulated seconds of training up to each trial, one after the other; a repeated cell that was
         answered from the cache costs none."""
         costs = [0.0 if row.same_as is not None else row.result.extra.get("seconds", 0.0) for row in history]
         return np.cumsum(costs)
 
     def everywhere(self) -> NDArray[np.float64]:
-        """(15625,): the mean accuracy of every cell as written, in the order of `MicroSpace.all_cells`; NaN if none."""
+        """(places,): the mean accuracy of every cell as written, in the order of its decisions; NaN if none."""
         return self.means[self._row]
 
     # -- what can be trusted ------------------------------------------------------------------------------------------
@@ -265,8 +279,7 @@ class TabularBenchmark:
         deviations = final - np.nanmean(final, axis=1, keepdims=True)
         freedom = (~np.isnan(final)).sum() - len(final)
         training = float(np.sqrt(np.nansum(deviations**2) / freedom))
-        floor = training / math.sqrt(len(self.seeds))
-        return Noise(training, floor, regret_by_chance(self._ascending, floor), len(final))
+        return Noise(training, training / math.sqrt(len(self.seeds)), len(final))
 
     def rows_chosen_apart(self, a: int, b: int, top: int | None = None) -> NDArray[np.intp]:
         """The ``top`` best rows (None: all) by the mean of the seeds other than ``a`` and ``b``, whose agreement among
@@ -286,40 +299,22 @@ class TabularBenchmark:
         pairs = pairs[~np.isnan(pairs).any(axis=1)]
         if len(pairs) < 2:
             raise bad_input(f"seeds {a} and {b}", "two cells with both seeds", "go on with: nascourse bench build")
-        return kendall_tau(pairs[:, 0], pairs[:, 1])
-
-
-def regret_by_chance(means: ArrayLike, error: float) -> float:
-    """The expected regret of the cell that looks best, if ``means`` are the true accuracies and each is seen with a
-    normal error of standard deviation ``error``: sum over cells of regret times the chance to look best.
-
-    An estimate: means that hold noise themselves lie further apart than the truth.
-    """
-    values = np.asarray(means, dtype=float)
-    best = float(values.max())
-    if error == 0:
-        return 0.0
-    near = (values[values > best - 8 * error] - best) / error  # others look best once in 10^8
-    x = np.linspace(-8, 8, 401)[:, None]
-    below = stats.norm.logcdf(x - near)
-    others = below.sum(axis=1, keepdims=True) - below
-    chance = np.exp(stats.norm.logpdf(x - near) + others).sum(axis=0) * (x[1] - x[0])
-    return float(-(chance @ near) * error / chance.sum())
+        return float(stats.kendalltau(pairs[:, 0], pairs[:, 1]).statistic)
 
 
 def neighbour_correlations(accuracies: ArrayLike) -> NDArray[np.float64]:
-    """(6,): Pearson correlation between the accuracies of two cells that differ in 1, ..., 6 edges, over all such pairs
-    of cells as written. accuracies: (15625,), in the order of `MicroSpace.all_cells`; NaN: left out.
+    """(decisions,): Pearson correlation between the accuracies of two cells that differ in 1, 2, ... decisions, over
+    all such pairs of cells as written. accuracies: an axis for each decision; NaN: left out.
 
-    Exact and quick: with A_e the sum over the other operations of edge e, the sum over all cells at distance d is the
-    coefficient of t^d in (1 + t A_1) ... (1 + t A_6). Pairs that are one function count like any other.
+    Exact and quick: with A_e the sum over the other options of decision e, the sum over all cells at distance d is the
+    coefficient of t^d in (1 + t A_1) ... (1 + t A_n). Pairs that are one function count like any other.
     """
-    values = np.asarray(accuracies, dtype=float).reshape((len(MICRO_OPS),) * len(MICRO_EDGES))
+    values = np.asarray(accuracies, dtype=float)
     there = (~np.isnan(values)).astype(float)
     values = np.where(there > 0, values - np.nanmean(values), 0)
     number, total = _at_distance(there), _at_distance(values)
     found = []
-    for d in range(1, len(MICRO_EDGES) + 1):
+    for d in range(1, values.ndim + 1):
         pairs = (there * number[d]).sum()
         mean = (values * number[d]).sum() / pairs
         variance = (values**2 * number[d]).sum() / pairs - mean**2
@@ -328,7 +323,7 @@ def neighbour_correlations(accuracies: ArrayLike) -> NDArray[np.float64]:
 
 
 def _at_distance(values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """For each distance 0..6 the sum of ``values`` over the cells at that distance."""
+    """For each distance the sum of ``values`` over the cells at that distance."""
     sums, nothing = [values], np.zeros(())
     for edge in range(values.ndim):
         others = [s.sum(axis=edge, keepdims=True) - s for s in sums]
@@ -351,9 +346,16 @@ def _filled(seconds: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.where(np.isnan(seconds), np.median(known) if len(known) else 0.0, seconds).astype(float)
 
 
+def _shape(space: SearchSpace[Any]) -> tuple[int, ...]:
+    options: list[int] = []
+    while (n := space.choices([0] * len(options))) > 0:
+        options.append(n)
+    return tuple(options)
+
+
 @lru_cache(maxsize=4)
-def _again(path: str | None, digest: str) -> TabularBenchmark:
-    table = TabularBenchmark.load(path)
+def _again(path: str | None, digest: str, space: bytes) -> TabularBenchmark:
+    table = TabularBenchmark.load(path, pickle.loads(space))
     if table.digest != digest:
         raise bad_input(
             f"a table with SHA-256 {table.digest[:12]}...", f"{digest[:12]}...", "copy the table to all workers"
@@ -361,38 +363,7 @@ def _again(path: str | None, digest: str) -> TabularBenchmark:
     return table
 
 
-def _shipped() -> Path:
-    from ..data import checksums, verified
-
-    if TABLE not in checksums():
-        raise bad_input(TABLE, "a table in data/", "compute it: nascourse bench build, then nascourse bench pack")
-    return verified(TABLE)
-
-
-def _read(raw: bytes, name: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The arrays and the description in a table's bytes. Raises `CourseError` in one line for anything else."""
-    restore = f"restore it: git checkout -- data/{name}"
-    if raw[:2] != b"PK":
-        raise bad_input(name, "a table (.npz)", restore)
-    try:
-        with np.load(io.BytesIO(raw), allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise bad_input(f"{name}, damaged or cut short", f"a whole table ({error})", restore) from error
-    try:
-        meta = json.loads(str(arrays.pop("meta")))
-        schema, rows, seeds = meta["schema"], meta["rows"], len(meta["seeds"])
-        epochs = meta["design"]["recipe"]["epochs"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise bad_input(f"{name} without a description", "a table with the array 'meta'", restore) from error
-    if schema != SCHEMA:
-        raise bad_input(
-            f"{name} of schema {schema!r}", f"schema {SCHEMA}", "use the table of this version of the course"
-        )
-    axes = {"places": _PLACES, "rows": rows, "edges": len(MICRO_EDGES), "seeds": seeds, "epochs": epochs}
-    for key, (kind, named) in _SHAPES.items():
-        shape = tuple(axes[axis] for axis in named.split())
-        if key not in arrays or arrays[key].shape != shape or arrays[key].dtype != kind:
-            found = f"{arrays[key].dtype} {arrays[key].shape}" if key in arrays else "nothing"
-            raise bad_input(f"{name}: {key} is {found}", f"{np.dtype(kind)} {shape}", restore)
-    return arrays, meta
+def _shipped(name: str) -> Path:
+    if name not in data.checksums():
+        raise bad_input(name, "a table in data/", "compute it: nascourse bench build, then nascourse bench pack")
+    return data.verified(name)

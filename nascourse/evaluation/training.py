@@ -6,7 +6,7 @@ Same seed, machine and number of threads: same number. Divergence is reported, n
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,8 @@ from tqdm.auto import tqdm
 
 from ..data import Images, SearchData, batches
 from ..errors import bad_input
-from ..networks.build import build_seeded, count_network
+from ..networks.build import build, count_network, seeded
+from ..runs.plain import identity
 from ..spaces.base import A, Result, Trial
 
 
@@ -123,7 +124,8 @@ def _laid_out(images: Tensor) -> Tensor:
 class TrainFromScratch:
     """An `Evaluation`: build the trial's network, train it from scratch, report its last validation accuracy.
 
-    A trial's fidelity, if it has one, is the number of epochs.
+    A trial's fidelity, if it has one, is the number of epochs. build: (architecture, **net) -> network; a network's
+    class does, and goes to a worker with the evaluation, where `networks.build` may not know the reader's own.
     """
 
     data: SearchData
@@ -131,10 +133,11 @@ class TrainFromScratch:
     net: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     progress: bool = False
+    build: Callable[..., nn.Module] = build
 
     def __call__(self, trial: Trial[A]) -> Result:
         recipe = self.recipe if trial.fidelity is None else Recipe(**asdict(self.recipe) | {"epochs": trial.fidelity})
-        network = build_seeded(trial.arch, trial.seed, **self.net)
+        network = seeded(trial.seed, self.build, trial.arch, **self.net)
         counts = count_network(network, self.data.train.shape)
         bar = f"trial {trial.number}" if self.progress else None
         done = train(network, self.data, recipe, trial.seed, self.device, bar)
@@ -156,5 +159,6 @@ class TrainFromScratch:
             "digests": self._digests,
             "device": torch.device(self.device).type,
             "recipe": asdict(self.recipe),
+            "build": identity(self.build),
             "net": {key: list(v) if isinstance(v, tuple) else v for key, v in self.net.items()},
         }

@@ -10,7 +10,7 @@ An experiment is a function ``(arm, seed, **budget) -> dict of plain values``, r
         arms=("random", "aging"),
         seeds=50,
         budget={"evaluations": 300},
-        effect=difference("regret", "random", "aging"),
+        effect=difference_in("regret", "random", "aging"),
         smallest=0.001,
     )
     def aging_beats_random(arm: str, seed: int, evaluations: int) -> dict[str, Any]: ...
@@ -20,16 +20,19 @@ It must be deterministic in (arm, seed): tests run a slice of it again and compa
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from tqdm.auto import tqdm
+
 from ..errors import CourseError, bad_input
+from ..rooms import lessons_with
 from ..runs import provenance
 from ..runs.atomic import LineFile
 from ..runs.executors import process_pool
@@ -38,27 +41,45 @@ from . import statistics
 from .rows import Evidence, Row, parse_row, read, write
 from .statistics import Interval, TooFew
 
-LESSONS = "nascourse.lessons"
-"""Where experiments are found: in the rooms of this package."""
-
 Run = Callable[..., Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A registered experiment; see `experiment` for its fields."""
+    """Registers the function that it decorates, which stays as it is.
 
-    name: str
+    hypothesis: a sentence that can be wrong; arms: what is compared; seeds: how many, 0 to seeds − 1; effect: from the
+    rows to an interval, positive when the hypothesis is right (see `difference_in`); budget: passed to the function by
+    keyword; smallest: the smallest effect of interest, set before looking; slice: the (arm, seed) that tests run
+    again, by default the first seed of each arm; tolerance: how far numbers run again may be off, relatively and
+    absolutely; tidy: called with a row's arm and seed once it is on the disk, to delete what it was resumed from.
+    """
+
+    name: str = field(kw_only=False)
     hypothesis: str
     arms: tuple[str, ...]
     seeds: int
-    budget: Mapping[str, Any]
     effect: Callable[[Evidence], Interval]
-    smallest: float
-    slice: tuple[tuple[str, int], ...]
-    tolerance: float
-    run: Run
-    tidy: Callable[[str, int], None] | None
+    budget: Mapping[str, Any] = field(default_factory=dict)
+    smallest: float = 0.0
+    slice: tuple[tuple[str, int], ...] = ()
+    tolerance: float = 0.0
+    tidy: Callable[[str, int], None] | None = None
+    run: Run = dict
+
+    def __post_init__(self) -> None:
+        again = self.slice or tuple((arm, 0) for arm in self.arms)
+        for name, value in (("slice", again), ("budget", plain(self.budget))):
+            object.__setattr__(self, name, value)
+
+    def __call__(self, run: Run) -> Run:
+        if self.name in _REGISTRY and _REGISTRY[self.name].run.__module__ != run.__module__:
+            raise bad_input(self.name, "a new name", "rename one of the two experiments")
+        _REGISTRY[self.name] = replace(self, run=run)
+        return run
+
+
+experiment = Experiment
 
 
 @dataclass(frozen=True)
@@ -80,42 +101,7 @@ class Verdict:
 _REGISTRY: dict[str, Experiment] = {}
 
 
-def experiment(
-    name: str,
-    *,
-    hypothesis: str,
-    arms: Sequence[str],
-    seeds: int,
-    effect: Callable[[Evidence], Interval],
-    budget: Mapping[str, Any] | None = None,
-    smallest: float = 0.0,
-    slice: Sequence[tuple[str, int]] | None = None,
-    tolerance: float = 0.0,
-    tidy: Callable[[str, int], None] | None = None,
-) -> Callable[[Run], Run]:
-    """Register the decorated function. It is returned as it is.
-
-    hypothesis: a sentence that can be wrong; arms: what is compared; seeds: how many, 0 to seeds − 1; budget: passed
-    to the function by keyword; effect: from the rows to an interval, positive when the hypothesis is right (see
-    `difference`); smallest: the smallest effect of interest, set before looking; slice: the (arm, seed) that tests
-    run again, by default the first seed of each arm; tolerance: how far numbers run again may be off, relatively
-    and absolutely; tidy: called with a row's arm and seed once it is on the disk, to delete what it was resumed from.
-    """
-
-    def register(run: Run) -> Run:
-        again = tuple(slice) if slice is not None else tuple((arm, 0) for arm in arms)
-        made = Experiment(
-            name, hypothesis, tuple(arms), seeds, plain(budget or {}), effect, smallest, again, tolerance, run, tidy
-        )
-        if name in _REGISTRY and _REGISTRY[name].run.__module__ != run.__module__:
-            raise bad_input(name, "a new name", "rename one of the two experiments")
-        _REGISTRY[name] = made
-        return run
-
-    return register
-
-
-def difference(
+def difference_in(
     measure: str,
     a: str,
     b: str,
@@ -134,7 +120,7 @@ def difference(
 
 def find(name: str) -> Experiment:
     """The experiment of that name; only its lesson's module is imported. Raises `CourseError`."""
-    if name not in _REGISTRY and (module := f"{LESSONS}.lesson_{name[:2]}.experiments") in _modules():
+    if name not in _REGISTRY and (module := lessons_with("experiments").get(name[:2])):
         importlib.import_module(module)
     if name not in _REGISTRY:
         raise bad_input(name, "the name of an experiment", "see: nascourse evidence list")
@@ -143,17 +129,9 @@ def find(name: str) -> Experiment:
 
 def names() -> list[str]:
     """All experiments of the lessons, sorted."""
-    for module in _modules():
+    for module in lessons_with("experiments").values():
         importlib.import_module(module)
     return sorted(_REGISTRY)
-
-
-def _modules() -> list[str]:
-    """A room may have an ``experiments`` module; it is known by its name only, for rooms build on this one."""
-    found = importlib.util.find_spec(LESSONS)
-    folders = found.submodule_search_locations if found else None
-    rooms = (Path(folder).glob("lesson_*/experiments.py") for folder in folders or ())
-    return sorted(f"{LESSONS}.{path.parent.name}.experiments" for paths in rooms for path in paths)
 
 
 def rerun(name: str, arm: str, seed: int) -> Row:
@@ -240,23 +218,23 @@ def record(
     arms, seeds = list(arms or found.arms), list(range(found.seeds) if seeds is None else seeds)
     _check(found, arms, seeds)
     path = (folder or _folders()[0]) / f"{name}.json"
-    with LineFile(path.with_suffix(".rows.jsonl")) as shard:
-        shard.repair()
-        evidence = _merged(found, path, shard)
+    with LineFile(path.with_suffix(".rows.jsonl")) as pending:
+        pending.repair()
+        evidence = _merged(found, path, pending)
         done = {(row.arm, row.seed) for row in evidence.rows}
         todo = [(arm, seed) for arm in found.arms if arm in arms for seed in seeds if (arm, seed) not in done]
         if todo:
             command = f"nascourse evidence run {name}" + (f" --workers {workers}" if workers else "")
-            sitting = provenance.sitting(command, workers)
-            shard.append(compact({"sitting": sitting, "budget": dict(found.budget)}))
-            for row in _progress(_rows(found, todo, workers), len(todo), progress):
-                shard.append(compact(asdict(row)))
+            sitting = provenance.invocation(command, workers)
+            pending.append(compact({"sitting": sitting, "budget": dict(found.budget)}))
+            for row in tqdm(_rows(found, todo, workers), total=len(todo), unit="row", disable=not progress):
+                pending.append(compact(asdict(row)))
                 if found.tidy:
                     found.tidy(row.arm, row.seed)
-    with LineFile(path.with_suffix(".rows.jsonl")) as shard:
-        evidence = _merged(found, path, shard)
+    with LineFile(path.with_suffix(".rows.jsonl")) as pending:
+        evidence = _merged(found, path, pending)
         write(path, evidence)
-        shard.path.unlink()
+        pending.path.unlink()
     return evidence
 
 
@@ -273,16 +251,10 @@ def _rows(found: Experiment, todo: Sequence[tuple[str, int]], workers: int) -> I
     if not workers:
         yield from (rerun(found.name, arm, seed) for arm, seed in todo)
         return
-    pool = process_pool(workers)()
-    try:
-        for future in as_completed(
-            [pool.submit(_remote, found.run.__module__, found.name, arm, seed) for arm, seed in todo]
-        ):
+    module = found.run.__module__
+    with process_pool(workers)() as pool:
+        for future in as_completed([pool.submit(_remote, module, found.name, arm, seed) for arm, seed in todo]):
             yield future.result()
-    except BaseException:
-        pool.shutdown(wait=False)
-        raise
-    pool.shutdown()
 
 
 def _remote(module: str, name: str, arm: str, seed: int) -> Row:
@@ -290,38 +262,28 @@ def _remote(module: str, name: str, arm: str, seed: int) -> Row:
     return rerun(name, arm, seed)
 
 
-def _progress(rows: Iterator[Row], total: int, show: bool) -> Iterator[Row]:
-    if not show:
-        return rows
-    from tqdm.auto import tqdm
-
-    return iter(tqdm(rows, total=total, unit="row"))
-
-
-def _merged(found: Experiment, path: Path, shard: LineFile) -> Evidence:
-    """The rows of the file and of the shard, in the design's order. A row that is in both counts once."""
+def _merged(found: Experiment, path: Path, pending: LineFile) -> Evidence:
+    """The rows of the file and those that wait to go into it, in the design's order. A row in both counts once."""
     recorded = read(path) if path.exists() else None
     if recorded:
         _same_design(path, found, recorded.budget, recorded.arms, recorded.seeds)
     sittings = list(recorded.sittings) if recorded else []
     rows = {(row.arm, row.seed): row for row in recorded.rows} if recorded else {}
-    sitting: Mapping[str, Any] | None = None  # one without a row that is new is left out
-    for line in shard.lines:
-        entry = parse_row(line, shard.path.name)
+    sitting: Mapping[str, Any] | None = None  # how the next rows were recorded; left out where none of them is new
+    for line in pending.lines:
+        entry = parse_row(line, pending.path.name)
         if not isinstance(entry, Row):
-            _same_design(shard.path, found, entry["budget"])
+            _same_design(pending.path, found, entry["budget"])
             sitting = entry["sitting"]
             continue
-        _same_design(shard.path, found, found.budget, [entry.arm], entry.seed + 1)
+        _same_design(pending.path, found, found.budget, [entry.arm], entry.seed + 1)
         if (entry.arm, entry.seed) not in rows:
             if sitting is not None:
                 sittings.append(sitting)
                 sitting = None
             rows[entry.arm, entry.seed] = replace(entry, sitting=len(sittings) - 1)
-    ordered = sorted(rows.values(), key=lambda row: (found.arms.index(row.arm), row.seed))
-    return Evidence(
-        found.name, found.hypothesis, found.arms, found.seeds, found.budget, tuple(sittings), tuple(ordered)
-    )
+    ordered = tuple(sorted(rows.values(), key=lambda row: (found.arms.index(row.arm), row.seed)))
+    return Evidence(found.name, found.hypothesis, found.arms, found.seeds, found.budget, tuple(sittings), ordered)
 
 
 def _same_design(

@@ -19,7 +19,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One seed of one arm. sitting: index of the sitting it was recorded in (-1: run just now)."""
+    """One seed of one arm. sitting: which of the file's ``sittings`` recorded it (-1: run just now)."""
 
     arm: str
     seed: int
@@ -30,7 +30,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was recorded of an experiment; rows by arm in the design's order, then by seed."""
+    """What was recorded of an experiment. sittings: how the command was run, each time; rows: by arm in the design's
+    order, then by seed."""
 
     name: str
     hypothesis: str
@@ -82,8 +83,8 @@ def read(path: Path) -> Evidence:
 
 
 def parse_row(line: str, name: str) -> Row | dict[str, Any]:
-    """A line of rows on their way into the file: a row, or the start of a sitting with its budget. Raises
-    `CourseError`."""
+    """A line of rows that wait to go into the file: a row, or how those after it were recorded, with their budget.
+    Raises `CourseError`."""
     try:
         entry = parse(line)
         return {"sitting": entry["sitting"], "budget": entry["budget"]} if "budget" in entry else Row(**entry)

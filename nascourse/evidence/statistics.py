@@ -38,11 +38,8 @@ class Interval:
     n: tuple[int, ...]
 
     def __str__(self) -> str:
-        return f"{self.estimate:.4g} [{self.low:.4g}, {self.high:.4g}] ({self.confidence:.0%}, n = {self._sizes})"
-
-    @property
-    def _sizes(self) -> str:
-        return " + ".join(map(str, self.n))
+        sizes = " + ".join(map(str, self.n))
+        return f"{self.estimate:.4g} [{self.low:.4g}, {self.high:.4g}] ({self.confidence:.0%}, n = {sizes})"
 
 
 def smallest_p(n: int, m: int | None = None) -> float:
@@ -57,12 +54,7 @@ def _enough(level: float, n: int, m: int | None = None) -> None:
         given = f"{n} pairs" if m is None else f"{n} and {m} values"
         given += f", whose smallest possible p is {p:.2g}"
         needed = next(k for k in range(2, 100) if smallest_p(k, None if m is None else k) <= level)
-        error = bad_input(
-            given,
-            f"enough for p <= {level:.2g}",
-            f"take {needed} seeds an arm",
-        )
-        raise TooFew(*error.args)
+        raise TooFew(*bad_input(given, f"enough for p <= {level:.2g}", f"take {needed} seeds an arm").args)
 
 
 def _sample(values: ArrayLike, least: int = 1) -> Sample:
@@ -192,34 +184,8 @@ def a12(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Interval:
     return Interval(estimate, float(low), float(high), confidence, (m, n))
 
 
-def cliffs_delta(a: ArrayLike, b: ArrayLike, confidence: float = 0.95) -> Interval:
-    """P(a > b) - P(a < b) (Cliff 1993), in -1..1: `a12` on another scale."""
-    chance = a12(a, b, confidence)
-    return Interval(2 * chance.estimate - 1, 2 * chance.low - 1, 2 * chance.high - 1, confidence, chance.n)
-
-
 def kendall_tau(a: ArrayLike, b: ArrayLike) -> float:
     """How alike two orders of the same things are (tau-b, which allows for ties): 1 equal, 0 unrelated, -1 reversed;
     NaN where one of them is constant."""
     first, second = _pair(a, b, paired=True)
     return float(stats.kendalltau(first, second).statistic)
-
-
-def expected_max(values: ArrayLike, n: int, replace: bool = False) -> float:
-    """The mean of the best of ``n`` random draws from ``values``.
-
-    replace=True: the values are all there are, and drawing may repeat one (random search on a table; Dodge et al.
-    2019, equation 7). replace=False: the values are themselves a sample, and the estimate is unbiased (Tang et al.
-    2020); then ``n`` cannot exceed their number.
-    """
-    ordered = np.sort(_sample(values))
-    total = len(ordered)
-    if n < 1 or (not replace and n > total):
-        raise bad_input(f"{n} draws", f"1 to {total} draws", "draw fewer, or set replace=True")
-    rank = np.arange(total + 1)
-    if replace:
-        below = (rank / total) ** n
-    else:  # C(i, n) / C(total, n), as a product so that no factor overflows
-        k = np.arange(n)[:, None]
-        below = np.prod(np.clip(rank - k, 0, None) / (total - k), axis=0)
-    return float(ordered @ np.diff(below))

@@ -14,6 +14,7 @@ from types import CodeType
 from typing import Any, Literal
 
 import numpy as np
+from IPython.display import display
 
 from .exercise import CodeExercise, Question, find
 
@@ -60,27 +61,12 @@ def hint(id: str) -> None:
     print(f"Hint {number} of {len(hints)} for {id}: {hints[number - 1]}")
 
 
-class _Folded:
-    """The solution behind a line to click on; plain text where there is no HTML."""
-
-    def __init__(self, id: str, text: str) -> None:
-        self.id, self.text = id, text
-
-    def __repr__(self) -> str:
-        return f"Solution of {self.id}:\n{self.text}"
-
-    def _repr_html_(self) -> str:
-        code = html.escape(self.text)
-        return f"<details><summary>Solution of {self.id}</summary><pre><code>{code}</code></pre></details>"
-
-
 def solution(id: str) -> None:
-    """Shows the exercise's solution, folded away."""
-    from IPython.display import display
-
+    """Shows the exercise's solution behind a line to click on; as plain text where there is no HTML."""
     entry = find(id)
     text = entry.solution if isinstance(entry, CodeExercise) else f"{entry.answer!r}: {entry.why}"
-    display(_Folded(id, text))
+    folded = f"<details><summary>Solution of {id}</summary><pre><code>{html.escape(text)}</code></pre></details>"
+    display({"text/html": folded, "text/plain": f"Solution of {id}:\n{text}"}, raw=True)
 
 
 def verdict(id: str, answer: object) -> Verdict:
@@ -144,7 +130,7 @@ def _judge_function(entry: CodeExercise, fn: Callable[..., Any]) -> Verdict:
             return Verdict("failed", message)
     args = list(entry.cases(np.random.default_rng(_SEED)))[wrong[0]]
     call = f"{_name(entry)}({', '.join(map(show, args))})"
-    return Verdict("failed", f"{call}\ngot       {_told(first)}\nexpected  {_told(expected[wrong[0]])}")
+    return Verdict("failed", f"{call}\ngot       {_in_words(first)}\nexpected  {_in_words(expected[wrong[0]])}")
 
 
 def _name(entry: CodeExercise) -> str:
@@ -159,7 +145,7 @@ def _has_blank(code: CodeType | None) -> bool:
     return any(c is ... or (isinstance(c, CodeType) and _has_blank(c)) for c in code.co_consts)
 
 
-def _told(outcome: _Outcome) -> str:
+def _in_words(outcome: _Outcome) -> str:
     if outcome.error is None:
         return show(outcome.value)
     frame = traceback.extract_tb(outcome.error.__traceback__)[-1]

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import platform
 
-from .budgets import Budget, budget
+import torch
+from cycler import cycler
+from matplotlib import style
+
+from .. import __version__
+from ..budgets import Budget, budget
+from ..device import pick_device
+from ..viz.palette import SERIES
 
 _STYLE: dict[str, object] = {
     # an opaque white ground: dark text on it is readable in JupyterLab's dark theme too
@@ -27,11 +34,6 @@ def setup(lesson: str) -> Budget:
 
     Seeds nothing: every random number in a lesson comes from a generator that its cell makes and shows.
     """
-    import torch
-
-    from nascourse import __version__
-    from nascourse.device import pick_device
-
     numbers = budget(lesson)
     _plot_style()
     print(f"Lesson {lesson} · Python {platform.python_version()} · torch {torch.__version__} · nascourse {__version__}")
@@ -40,11 +42,6 @@ def setup(lesson: str) -> Budget:
 
 
 def _plot_style() -> None:
-    from cycler import cycler
-    from matplotlib import style
-
-    from nascourse.viz.palette import SERIES
-
     # colour, dash and marker change together, so that no line is told apart by colour alone
     cycle = cycler(
         color=[one.color for one in SERIES], linestyle=[(0, one.dash) if one.dash else "-" for one in SERIES]

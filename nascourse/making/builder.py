@@ -6,7 +6,6 @@ and pictures, but no live view (without its kernel it is an error message), no p
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
@@ -19,32 +18,11 @@ from nbformat import NotebookNode
 
 from ..errors import CourseError
 from ..runs.atomic import write_text
-from .lint import lint
-from .sources import NOTEBOOKS, Source, edition, find_sources, notebook_paths
+from .sources import Source, edition
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 _PICTURES = ("image/png", "image/jpeg", "image/svg+xml", "text/html")
 _CELL_SECONDS = 900
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command line of ``nascourse notebooks``."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    build_parser = actions.add_parser("build", help="execute sources and save their notebooks")
-    build_parser.add_argument("lessons", nargs="*", metavar="NN", help="numbers of lessons, such as 01; all if none")
-    build_parser.add_argument("--check", action="store_true", help="execute nothing; say what is stale or not in form")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Builds or checks; 1 where something is left to be put right."""
-    numbers = tuple(args.lessons)
-    if not args.check:
-        for source in find_sources(numbers):
-            build(source)
-    messages = [(path, message) for path in notebook_paths(numbers) for message in lint(path)]
-    for path, message in messages:
-        print(f"{path.relative_to(NOTEBOOKS)}: {message}", file=sys.stderr)
-    return 1 if messages else 0
 
 
 def build(source: Source) -> list[Path]:

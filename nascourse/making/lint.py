@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
 import re
 import statistics
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import nbformat
 from nbformat import NotebookNode
+
+import nascourse
 
 from ..errors import CourseError
 from ..lessons.exercise import find, ids_of
@@ -33,43 +34,27 @@ _ABSOLUTE = re.compile(
 _SHOWING = {"print", "show", "check", "display", "solution"}
 
 
-@dataclass(frozen=True)
 class Page:
-    """A notebook as the rules see it."""
+    """A notebook as the rules see it; cells are numbered from 1.
 
-    path: Path
-    notebook: NotebookNode
+    code: (number, cell, its syntax tree) of each code cell; prose: (number, text without code and formulas) of each
+    other one; headings: (number of the cell, level, title); outputs: (number of the cell, output).
+    """
 
-    @property
-    def number(self) -> str:
-        return self.path.name[:2]
-
-    @property
-    def stamp(self) -> dict[str, Any]:
-        return self.notebook.metadata.get("nascourse", {})
-
-    @property
-    def english(self) -> bool:
-        return self.stamp.get("lang", "en") == "en"
-
-    @cached_property
-    def code(self) -> list[tuple[int, NotebookNode]]:
-        """(number of the cell from 1, cell) of each code cell."""
-        return [(n, c) for n, c in enumerate(self.notebook.cells, start=1) if c.cell_type == "code"]
-
-    @cached_property
-    def prose(self) -> list[tuple[int, str]]:
-        """(number of the cell, text without code and formulas) of each markdown cell."""
-        return [(n, _plain(c.source)) for n, c in enumerate(self.notebook.cells, start=1) if c.cell_type == "markdown"]
-
-    @cached_property
-    def parts(self) -> list[str]:
-        return [title for _, text in self.prose for level, title in _headings(text) if level == 2]
+    def __init__(self, path: Path, notebook: NotebookNode) -> None:
+        self.path, self.notebook, self.number = path, notebook, path.name[:2]
+        self.stamp: dict[str, Any] = notebook.metadata.get("nascourse", {})
+        self.english = self.stamp.get("lang", "en") == "en"
+        cells = list(enumerate(notebook.cells, start=1))
+        self.code = [(n, cell, _tree(cell)) for n, cell in cells if cell.cell_type == "code"]
+        self.prose = [(n, _plain(cell.source)) for n, cell in cells if cell.cell_type == "markdown"]
+        self.headings = [(n, level, title) for n, text in self.prose for level, title in _headings(text)]
+        self.outputs = [(n, output) for n, cell, _ in self.code for output in cell.outputs]
 
     def calls(self) -> Iterator[tuple[int, str, ast.Call]]:
         """(number of the cell, name, call) of each call of a plain name in the code."""
-        for n, cell in self.code:
-            for node in ast.walk(_tree(cell)):
+        for n, _, tree in self.code:
+            for node in ast.walk(tree):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                     yield n, node.func.id, node
 
@@ -93,9 +78,8 @@ def head(page: Page) -> Iterator[str]:
     """The first cell: one title, and what the lesson takes."""
     if not page.english:
         return
-    first = page.prose[0][1] if page.prose and page.prose[0][0] == 1 else ""
-    titles = [title for _, text in page.prose for level, title in _headings(text) if level == 1]
-    if len(titles) != 1 or [level for level, _ in _headings(first)] != [1]:
+    first = "".join(text for n, text in page.prose if n == 1)
+    if [(n, level) for n, level, _ in page.headings if level == 1 or n == 1] != [(1, 1)]:
         yield "the first cell must hold the only level-1 heading, and no other heading"
     if missing := [word for word in ("**Read**", "**Run**", "**Needs**") if word not in first]:
         yield f"the first cell does not say {', '.join(missing)}"
@@ -104,9 +88,10 @@ def head(page: Page) -> Iterator[str]:
 def parts(page: Page) -> Iterator[str]:
     """The parts of a lesson, in order."""
     expected = [part for part in PARTS if part not in page.stamp.get("omit", ())]
-    if page.english and page.parts != expected:
-        wrong = next((a for a, b in zip(page.parts, expected, strict=False) if a != b), None)
-        missing = [part for part in expected if part not in page.parts]
+    found = [title for _, level, title in page.headings if level == 2]
+    if page.english and found != expected:
+        wrong = next((a for a, b in zip(found, expected, strict=False) if a != b), None)
+        missing = [part for part in expected if part not in found]
         yield f"level-2 headings: missing {missing}, first out of place {wrong!r}; expected {expected}"
 
 
@@ -126,37 +111,28 @@ def objectives(page: Page) -> Iterator[str]:
 
 def setup_cell(page: Page) -> Iterator[str]:
     """The first code cell is the set-up's only one; it is short and calls setup."""
-    in_setup, part = [], ""
-    for n, cell in enumerate(page.notebook.cells, start=1):
-        if cell.cell_type == "markdown":
-            part = ([title for level, title in _headings(_plain(cell.source)) if level == 2] or [part])[-1]
-        elif cell.cell_type == "code" and part == "Set-up":
-            in_setup.append(n)
-    first = page.code[0] if page.code else None
-    if page.english and (first is None or in_setup != [first[0]]):
+    parts = {n: [title for m, level, title in page.headings if level == 2 and m < n] for n, *_ in page.code}
+    under = [n for n, titles in parts.items() if titles[-1:] == ["Set-up"]]
+    if page.english and (not under or under != [n for n, *_ in page.code[:1]]):
         yield "the first code cell must be the only one under Set-up"
-    if first is not None:
-        if len(_lines(first[1])) > MAX_SETUP_LINES:
-            yield f"the set-up cell has {len(_lines(first[1]))} lines; at most {MAX_SETUP_LINES}"
-        called = [ast.unparse(call) for n, name, call in page.calls() if name == "setup" and n == first[0]]
+    for n, cell, tree in page.code[:1]:
+        imports = sum((node.end_lineno or node.lineno) - node.lineno + 1 for node in _imports(tree))
+        if (count := len(_lines(cell)) - imports) > MAX_SETUP_LINES:
+            yield f"the set-up cell has {count} lines besides its imports; at most {MAX_SETUP_LINES}"
+        called = [ast.unparse(call) for at, name, call in page.calls() if (at, name) == (n, "setup")]
         if called != [f"setup('{page.number}')"]:
             yield f'the set-up cell must call setup("{page.number}")'
 
 
 def executed(page: Page) -> Iterator[str]:
     """Run from top to bottom, without an error, with what was shown kept."""
-    if [cell.execution_count for _, cell in page.code] != list(range(1, len(page.code) + 1)):
+    if [cell.execution_count for _, cell, _ in page.code] != list(range(1, len(page.code) + 1)):
         yield "execution counts are not 1, 2, 3, …: build it, do not run it by hand"
-    for n, cell in page.code:
+    shows = {id(call) for _, name, call in page.calls() if name in _SHOWING}
+    for n, cell, tree in page.code:
         if any(output.output_type == "error" for output in cell.outputs):
             yield f"cell {n}: an error is saved as its output"
-        if not cell.outputs and any(
-            isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Call)
-            and isinstance(node.value.func, ast.Name)
-            and node.value.func.id in _SHOWING
-            for node in _tree(cell).body
-        ):
+        if not cell.outputs and any(id(node.value) in shows for node in tree.body if isinstance(node, ast.Expr)):
             yield f"cell {n}: it shows something, but no output is saved"
 
 
@@ -164,7 +140,7 @@ def widgets(page: Page) -> Iterator[str]:
     """No widget state and no live view: without their kernel they are error messages."""
     if "widgets" in page.notebook.metadata:
         yield "widget state is saved in its metadata"
-    for n, output in _outputs(page):
+    for n, output in page.outputs:
         if any("widget-view" in kind for kind in output.get("data", {})):
             yield f"cell {n}: a live view is saved"
 
@@ -177,25 +153,33 @@ def size(page: Page) -> Iterator[str]:
 
 def code_lengths(page: Page) -> Iterator[str]:
     """Cells of a few lines."""
-    lengths = [len(_lines(cell)) for _, cell in page.code]
-    if not lengths:
-        return
-    if (median := statistics.median(lengths)) > MEDIAN_LINES:
+    lengths = {n: len(_lines(cell)) for n, cell, _ in page.code}
+    if lengths and (median := statistics.median(lengths.values())) > MEDIAN_LINES:
         yield f"code cells have a median of {median:g} lines; at most {MEDIAN_LINES}"
-    long = [n for n, cell in page.code if len(_lines(cell)) > LONG_LINES]
+    long = [n for n, length in lengths.items() if length > LONG_LINES]
     if len(long) > (1 - SHARE_NOT_LONG) * len(lengths):
         yield f"cells {long} have more than {LONG_LINES} lines; at most a tenth of the cells may"
 
 
 def plain_code(page: Page) -> Iterator[str]:
     """Code is Python, and English."""
-    for n, cell in page.code:
+    for n, cell, _ in page.code:
         try:
             ast.parse(cell.source)
         except SyntaxError as error:
             yield f"cell {n}: not plain Python: {error.msg}"
         if _CHINESE.search(cell.source):
             yield f"cell {n}: Chinese in a code cell"
+
+
+def faces(page: Page) -> Iterator[str]:
+    """What a lesson imports of the course it takes from the face of a room, or from a file beside the rooms."""
+    rooms = [found.name for found in pkgutil.walk_packages(nascourse.__path__, "nascourse.") if found.ispkg]
+    for n, _, tree in page.code:
+        for name in [node.module for node in _imports(tree) if isinstance(node, ast.ImportFrom) and node.module]:
+            room, _, _ = name.rpartition(".")
+            if room in rooms and name not in rooms:
+                yield f"cell {n}: imports from {name}: add what it needs to {room}, and import it from there"
 
 
 def exercises(page: Page) -> Iterator[str]:
@@ -233,7 +217,7 @@ def links(page: Page) -> Iterator[str]:
 def pictures(page: Page) -> Iterator[str]:
     """Every picture has alternative text and a sentence under it."""
     cells = page.notebook.cells
-    for n, output in _outputs(page):
+    for n, output in page.outputs:
         kinds = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
         if any(not str(output.metadata.get(kind, {}).get("alt", "")).strip() for kind in kinds):
             yield f"cell {n}: a picture without alternative text: show it with nascourse.viz.show(figure, alt=…)"
@@ -253,22 +237,10 @@ def absolute_paths(page: Page) -> Iterator[str]:
 
 
 Rule = Callable[[Page], Iterator[str]]
-RULES: tuple[Rule, ...] = (
-    stamp,
-    head,
-    parts,
-    objectives,
-    setup_cell,
-    executed,
-    widgets,
-    size,
-    code_lengths,
-    plain_code,
-    exercises,
-    links,
-    pictures,
-    absolute_paths,
-)
+FORM: tuple[Rule, ...] = (stamp, head, parts, objectives, setup_cell, links, size)
+CODE: tuple[Rule, ...] = (code_lengths, plain_code, faces, exercises)
+OUTPUTS: tuple[Rule, ...] = (executed, widgets, pictures, absolute_paths)
+RULES = FORM + CODE + OUTPUTS
 
 
 def _plain(markdown: str) -> str:
@@ -302,8 +274,8 @@ def _tree(cell: NotebookNode) -> ast.Module:
         return ast.Module([], [])
 
 
-def _outputs(page: Page) -> Iterator[tuple[int, NotebookNode]]:
-    return ((n, output) for n, cell in page.code for output in cell.outputs)
+def _imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def _texts(output: NotebookNode) -> list[str]:

@@ -1,19 +1,19 @@
-"""Computing the tabular benchmark: every distinct micro cell, trained from scratch, three seeds.
+"""Computing the tabular benchmark: every distinct micro cell trained from scratch, and the best of them once more.
 
-The cells come in a fixed random order, so a part of the table is a fair sample of the whole. They lie in shards of
-100; a shard is a file of lines, written by one process at a time and only appended to, so the build can be killed
-and continued at any moment, by any number of workers, with the same bytes at the end. Seconds, which no two runs
-share, go to a file beside the shard.
+A build is a folder with three files: `DESIGN`, `INVOCATIONS`, and `RECORDS`, a line for each training. One process,
+which may have workers, appends what is found in the order of arrival, so it can be killed and continued at any moment.
+The packed file lies beside the folder and holds the records for good: what is in it is not trained again. Whatever the
+interruptions and the number of workers, its bytes are the same, but for the seconds and where they were spent.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import as_completed
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,31 @@ from tqdm.auto import tqdm
 from ..data import CHECKOUT_DATA, Images, SearchData, load, load_test
 from ..errors import bad_input
 from ..evaluation.batched import member_accuracies, train_side_by_side
+from ..evaluation.table_file import JUDGES, MISSING, TABLE, TRAININGS, read
+from ..evaluation.tabular import TabularBenchmark
 from ..evaluation.training import Recipe
 from ..networks.build import build_seeded
 from ..runs import provenance
 from ..runs.atomic import LineFile, write_text
 from ..runs.executors import process_pool
-from ..runs.plain import compact, digest, parse, plain
+from ..runs.plain import compact, parse, plain
 from ..spaces.functions import distinct_classes
 from ..spaces.micro import MicroCell
 
-SCHEMA = 1
-SHARDS = CHECKOUT_DATA / "nasbench_fashion_shards"
-SITTINGS = "sittings.log"
-"""In the folder of the shards: a JSON line for each run that trained, with command, versions and hardware."""
-SHARD_SIZE = 100
+DESIGN = "design.json"
+INVOCATIONS = "sittings.log"
+"""A JSON line for each run that trained, with command, versions and hardware."""
+RECORDS = "records.jsonl"
+TABLE_FOLDER, JUDGES_FOLDER = (CHECKOUT_DATA / Path(name).stem for name in (TABLE, JUDGES))
+
 SEED_GROUPS = ((0,), (1, 2))
 """Seeds that are trained side by side. Seed 0 of all cells comes first."""
+JUDGE_GROUPS = ((3, 4, 5), (6, 7, 8), (9, 10, 11))
+JUDGED = 300
+"""So many of the best functions, by the mean of the table's seeds, get the seeds that judge."""
+
+Task = tuple[int, tuple[int, ...]]
+"""A row of the table, and the seeds of its cell that are trained side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +63,20 @@ class Design:
     valid_images: int = 4000
     test_images: int = 10_000
 
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Design:
+        """The inverse of `describe`. Raises KeyError or TypeError for anything else."""
+        return cls(**{**saved, "recipe": Recipe(**saved["recipe"]), "cells": tuple(saved["cells"])})
+
     def net(self) -> dict[str, Any]:
         """The keywords of `MicroNetwork`."""
         return {"channels": self.channels, "cells": self.cells, "in_channels": 1, "stem_stride": self.stem_stride}
 
     def images(self) -> tuple[SearchData, Images]:
-        """Training and validation images, and test images."""
+        """Training and validation images, and test images. The benchmark's own design takes all there are."""
         data = load().shrunk(self.shrink)
-        data = replace(data, train=data.train[: self.train_images], valid=data.valid[: self.valid_images])
-        return data, load_test().shrunk(self.shrink)[: self.test_images]
+        data = replace(data, train=data.train.subset(self.train_images), valid=data.valid.subset(self.valid_images))
+        return data, load_test().shrunk(self.shrink).subset(self.test_images)
 
     def describe(self) -> dict[str, Any]:
         return plain(asdict(self))
@@ -70,188 +84,151 @@ class Design:
 
 @cache
 def order() -> tuple[MicroCell, ...]:
-    """The first cell of each distinct class, in the fixed random order of the table's rows."""
+    """The first cell of each distinct class, in the fixed random order of the table's rows: a part of the table is a
+    fair sample of the whole."""
     cells = [members[0] for members in distinct_classes().values()]
     return tuple(cells[i] for i in np.random.default_rng(2026).permutation(len(cells)))
-
-
-def train_cell(cell: MicroCell, seeds: Sequence[int], design: Design) -> tuple[dict[str, Any], float]:
-    """One record, and its seconds. valid: images classified rightly after each epoch, for each seed; test: after the
-    last; diverged: the epoch (from 1) at which the loss of a seed was not finite any more, or None."""
-    start = time.perf_counter()
-    data, test = _images(design)
-    networks = [build_seeded(cell, seed, **design.net()) for seed in seeds]
-    whole, trainings = train_side_by_side(networks, data, design.recipe, seeds)
-    tested = member_accuracies(whole, test, len(seeds))
-    record = {
-        "cell": str(cell),
-        "valid": [[round(a * len(data.valid)) for a in training.accuracies] for training in trainings],
-        "test": [round(a * len(test)) for a in tested],
-        "diverged": [training.diverged for training in trainings],
-    }
-    return record, time.perf_counter() - start
 
 
 _images = cache(Design.images)
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """Rows ``number * size`` and on of the table, for one group of seeds, as a file of lines."""
-
-    folder: Path
-    seeds: tuple[int, ...]
-    number: int
-    size: int = SHARD_SIZE
-
-    @property
-    def path(self) -> Path:
-        return self.folder / f"seeds_{'_'.join(map(str, self.seeds))}" / f"{self.number:03d}.jsonl"
-
-    def cells(self) -> tuple[MicroCell, ...]:
-        return order()[self.number * self.size : (self.number + 1) * self.size]
-
-    def header(self, design: Design) -> dict[str, Any]:
-        return {
-            "schema": SCHEMA,
-            "design": digest(design.describe()),
-            "seeds": list(self.seeds),
-            "shard": self.number,
-            "cells": len(self.cells()),
-        }
-
-
-def build_shard(shard: Shard, design: Design, rows: int | None = None) -> int:
-    """Train those of the first ``rows`` cells of a shard (None: all) that have no record yet; returns how many were
-    trained. Called again after its process died, it goes on where it stopped.
-
-    Raises `CourseError` where the file belongs to another design or another process is writing it.
-    """
+def train_cell(row: int, seeds: Sequence[int], design: Design) -> dict[str, Any]:
+    """One record, trained on one thread. valid: images classified rightly after each epoch, for each seed; test: after
+    the last; diverged: the epoch (from 1) at which the loss of a seed was not finite any more, else 0."""
     import torch
 
     torch.set_num_threads(1)
-    trained = 0
-    with LineFile(shard.path) as file, LineFile(shard.path.with_suffix(".seconds")) as seconds:
-        file.repair()
-        seconds.repair()
-        done = records(shard, design, file.lines)
-        if not file.lines:
-            file.append(compact(shard.header(design)))
-        for cell in shard.cells()[len(done) : rows]:
-            record, took = train_cell(cell, shard.seeds, design)
-            file.append(compact(record))
-            seconds.append(f"{cell!s}\t{took:.3f}")
-            trained += 1
-    return trained
+    start = time.perf_counter()
+    data, test = _images(design)
+    networks = [build_seeded(order()[row], seed, **design.net()) for seed in seeds]
+    whole, trainings = train_side_by_side(networks, data, design.recipe, seeds)
+    tested = member_accuracies(whole, test, len(seeds))
+    return {
+        "row": row,
+        "seeds": list(seeds),
+        "cell": str(order()[row]),
+        "valid": [[round(a * len(data.valid)) for a in training.accuracies] for training in trainings],
+        "test": [round(a * len(test)) for a in tested],
+        "diverged": [training.diverged or 0 for training in trainings],
+        "seconds": round(time.perf_counter() - start, 3),
+    }
 
 
-def records(shard: Shard, design: Design, lines: Sequence[str]) -> list[dict[str, Any]]:
-    """The records in the lines of a shard. Raises `CourseError` naming the line that does not belong there."""
-    if not lines:
-        return []
-    rows = []
-    expected: Iterator[tuple[str, Any]] = ((str(cell), cell) for cell in shard.cells())
-    for number, line in enumerate(lines, start=1):
-        place = f"line {number} of shard {shard.path.parent.name}/{shard.path.name}"
-        try:
-            value = parse(line)
-        except ValueError as error:
-            raise bad_input(f"{place}: {line[:40]}", "a JSON record", "restore the file with git") from error
-        if number == 1:
-            if value != shard.header(design):
-                raise bad_input(
-                    f"{place}: {line}", f"the header {compact(shard.header(design))}", "name another folder"
-                )
-            continue
-        cell, _ = next(expected, ("nothing more", None))
-        if not isinstance(value, dict) or value.get("cell") != cell:
-            raise bad_input(f"{place}: {line[:80]}", f"a record of {cell}", "restore the file with git")
-        rows.append(value)
-    return rows
+@dataclass(frozen=True)
+class Build:
+    """What is trained, and where it is noted. table: digest of the table that is judged, None for the table itself."""
+
+    folder: Path
+    design: Design
+    rows: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...]
+    table: str | None = None
+
+    @property
+    def packed(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}.npz")
+
+    @property
+    def command(self) -> str:
+        return f"nascourse bench {'judges' if self.table else 'build'}"
+
+    def records(self, lines: Sequence[str] | None = None) -> dict[Task, dict[str, Any]]:
+        """What is packed, and what is in `RECORDS` since. Nothing is written, so a build may be at work. lines: of
+        `RECORDS`, where they are read already.
+
+        Raises `CourseError` for what is damaged or of another build.
+        """
+        if (self.folder / DESIGN).exists() and read_design(self.folder) != self.design:
+            raise bad_input(
+                f"{self.folder.name} of another design", compact(asdict(self.design)), "name another folder"
+            )
+        found, rows = self._packed(), set(self.rows)
+        for number, line in enumerate(whole_lines(self.folder / RECORDS) if lines is None else lines, start=1):
+            try:
+                record = parse(line)
+                row, seeds = record["row"], tuple(record["seeds"])
+                if row not in rows or seeds not in self.groups or record["cell"] != str(order()[row]):
+                    raise ValueError
+            except (KeyError, TypeError, ValueError) as error:
+                given = f"line {number} of {self.folder.name}/{RECORDS}: {line[:60]}"
+                raise bad_input(given, "a record of this build", "restore the file with git") from error
+            found[row, seeds] = record
+        return found
+
+    def _packed(self) -> dict[Task, dict[str, Any]]:
+        if not self.packed.exists():
+            return {}
+        arrays, meta, _ = read(self.packed, TRAININGS)
+        if (meta["design"], meta.get("table"), meta["rows"]) != (self.design.describe(), self.table, len(self.rows)):
+            raise bad_input(f"{self.packed.name} of another build", "one of this design and table", "move it away")
+        found: dict[Task, dict[str, Any]] = {}
+        for seeds in self.groups:
+            mine = [meta["seeds"].index(seed) for seed in seeds]
+            parts = {key: arrays[key][:, mine].tolist() for key in TRAININGS}
+            for n, row in enumerate(self.rows):
+                if MISSING not in parts["test"][n]:
+                    record = {"row": row, "seeds": list(seeds), "cell": str(order()[row])}
+                    found[row, seeds] = record | {key: part[n] for key, part in parts.items()}
+                    found[row, seeds]["seconds"] = sum(parts["seconds"][n])
+        return found
+
+    def missing(self, rows: int | None = None, lines: Sequence[str] | None = None) -> list[Task]:
+        """What is not trained yet of the first ``rows`` rows (None: all), group by group. lines: as for `records`."""
+        there = self.records(lines)
+        return [(row, seeds) for seeds in self.groups for row in self.rows[:rows] if (row, seeds) not in there]
+
+    def run(self, workers: int = 1, rows: int | None = None) -> int:
+        """Train what is missing of the first ``rows`` rows (None: all); returns how many records that were. workers:
+        processes of one thread each; one works in this process.
+
+        Raises `CourseError`, and changes nothing, where the folder is of another design or another process has it.
+        """
+        if not self.missing(rows):
+            return 0
+        with LineFile(self.folder / RECORDS) as file:
+            tasks = self.missing(rows, file.lines)  # reading it by another handle would give up the lock
+            file.repair()
+            write_text(self.folder / DESIGN, compact(self.design.describe()) + "\n")
+            command = f"{self.command} --workers {workers}" + (f" --rows {rows}" if rows else "")
+            with (self.folder / INVOCATIONS).open("a") as log:
+                log.write(compact(provenance.invocation(command, workers, threads=1)) + "\n")
+            with closing(_trained(tasks, self.design, workers)) as records:
+                for record in tqdm(records, total=len(tasks), unit="cell", desc="benchmark"):
+                    file.append(compact(record))
+        return len(tasks)
 
 
-def build(
-    folder: Path = SHARDS,
-    design: Design | None = None,
-    groups: Sequence[tuple[int, ...]] = SEED_GROUPS,
-    workers: int = 1,
-    rows: int | None = None,
-    shard_size: int = SHARD_SIZE,
-) -> int:
-    """Train whatever is missing of the first ``rows`` rows (None: all); returns how many cells were trained.
-
-    workers: processes, one thread each; one works in this process. The design and where it ran are written beside.
-    Raises `CourseError`, and changes nothing, where the folder has shards of another design.
-    """
-    design = design or Design()
-    total = len(order()) if rows is None else min(rows, len(order()))
-    tasks: list[tuple[Shard, int, int]] = []
-    for seeds in groups:
-        for number in range(-(-total // shard_size)):
-            shard = Shard(folder, seeds, number, shard_size)
-            wanted = min(len(shard.cells()), total - number * shard_size)
-            missing = wanted - done_in(shard, design)
-            if missing > 0:
-                tasks.append((shard, wanted, missing))
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "design.json", compact(design.describe()) + "\n")
-    if tasks:
-        sitting = provenance.sitting(_command(groups, workers, rows), workers, threads=1)
-        with (folder / SITTINGS).open("a") as file:
-            file.write(compact(sitting) + "\n")
-    with tqdm(total=sum(missing for _, _, missing in tasks), unit="cell", desc="benchmark") as bar:
-        return sum(_run(tasks, design, workers, bar))
-
-
-def _command(groups: Sequence[tuple[int, ...]], workers: int, rows: int | None) -> str:
-    chosen = "all" if len(groups) == len(SEED_GROUPS) else ",".join(str(seed) for group in groups for seed in group)
-    return f"nascourse bench build --seeds {chosen} --workers {workers}" + (f" --rows {rows}" if rows else "")
-
-
-def done_in(shard: Shard, design: Design) -> int:
-    """How many records a shard holds; nothing is repaired or written."""
-    if not shard.path.exists():
-        return 0
-    return len(records(shard, design, shard.path.read_text().rpartition("\n")[0].splitlines()))
-
-
-def _run(tasks: list[tuple[Shard, int, int]], design: Design, workers: int, bar: Any) -> Iterator[int]:
-    """tasks: (shard, rows that it shall hold, how many of them are missing)."""
+def _trained(tasks: Sequence[Task], design: Design, workers: int) -> Generator[dict[str, Any]]:
     if workers == 1:
-        for shard, wanted, missing in tasks:
-            for rows in range(wanted - missing + 1, wanted + 1):
-                yield build_shard(shard, design, rows)
-                bar.update()
+        yield from (train_cell(*task, design) for task in tasks)
         return
     with process_pool(workers)() as pool:
-        futures = [pool.submit(partial(build_shard, shard, design, wanted)) for shard, wanted, _ in tasks]
-        for future in as_completed(futures):
+        for future in as_completed([pool.submit(train_cell, *task, design) for task in tasks]):
             yield future.result()
-            bar.update(future.result())
 
 
-def add_arguments(parser: Any) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    made = actions.add_parser("build", help="train every distinct cell; stop and continue at any moment")
-    made.add_argument(
-        "--workers", type=int, default=max((os.cpu_count() or 2) // 2, 1), help="processes, one thread each"
-    )
-    made.add_argument("--seeds", choices=["0", "1,2", "all"], default="all", help="which group of seeds")
-    made.add_argument("--rows", type=int, default=None, help="only the first rows of the table")
-    made.add_argument("--folder", type=Path, default=SHARDS)
-    made.set_defaults(act=_build)
-    from . import table_pack, table_show
-
-    table_pack.add_actions(actions)
-    table_show.add_actions(actions)
+def whole_lines(path: Path) -> list[str]:
+    """Without a last line that is being written, or was cut short."""
+    return path.read_text().rpartition("\n")[0].splitlines() if path.exists() else []
 
 
-def run(args: Any) -> int:
-    return args.act(args)
+def read_design(folder: Path) -> Design:
+    """What a build wrote into its folder. Raises `CourseError` where there is nothing, or another code's."""
+    try:
+        return Design.from_json(parse((folder / DESIGN).read_text()))
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise bad_input(f"{folder.name}/{DESIGN}", "the design of a build", "name the folder of one") from error
 
 
-def _build(args: Any) -> int:
-    groups = SEED_GROUPS if args.seeds == "all" else (tuple(int(s) for s in args.seeds.split(",")),)
-    trained = build(args.folder, groups=groups, workers=args.workers, rows=args.rows)
-    print(f"{trained} cell{'s' * (trained != 1)} trained")
-    return 0
+def table_build(folder: Path = TABLE_FOLDER, design: Design | None = None) -> Build:
+    """The table's build; without a design, by that in the folder."""
+    return Build(folder, design or read_design(folder), tuple(range(len(order()))), SEED_GROUPS)
+
+
+def judges_build(folder: Path = JUDGES_FOLDER, table: TabularBenchmark | None = None, judged: int = JUDGED) -> Build:
+    """The build of the judges of a table, by default of the one that ships: its best functions, trained by its design
+    with seeds that no search meets."""
+    table = table or TabularBenchmark.load()
+    rows = tuple(table.best_rows(judged).tolist())
+    return Build(folder, Design.from_json(table.meta["design"]), rows, JUDGE_GROUPS, table.digest)

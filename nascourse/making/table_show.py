@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 from itertools import combinations
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +28,7 @@ def show(table: TabularBenchmark) -> list[str]:
         f"best: {means[0]:.4f}, {table.best}",
         *(_between_seeds(table) if several else ["one seed only: how far it can be trusted is not known"]),
         _between_epochs(table),
+        *(_judged(table) if table.judges else []),
     ]
 
 
@@ -66,13 +64,16 @@ def _between_epochs(table: TabularBenchmark) -> str:
     return f"tau with the last epoch: {', '.join(taus) or 'there is one epoch only'}"
 
 
-def add_actions(actions: Any) -> None:
-    """The further action of ``nascourse bench``."""
-    shown = actions.add_parser("show", help="what the packed table holds: spread, noise, and how far orders agree")
-    shown.add_argument("--table", type=Path, default=None, help="another file than the one that ships")
-    shown.set_defaults(act=_show)
-
-
-def _show(args: argparse.Namespace) -> int:
-    print("\n".join(show(TabularBenchmark.load(args.table))))
-    return 0
+def _judged(table: TabularBenchmark) -> list[str]:
+    rows = [row for row in table.best_rows() if table.judge_accuracies(table.cell(int(row)))]
+    accuracies = np.array([table.judge_accuracies(table.cell(int(row))) for row in rows])
+    judged, noise = np.nanmean(accuracies, axis=1), np.sqrt(np.nanmean(np.nanvar(accuracies, axis=1, ddof=1)))
+    best = table.cell(int(rows[int(judged.argmax())]))
+    tops = dict.fromkeys([min(TOP, len(rows)), len(rows)])
+    taus = [f"{kendall_tau(table.means[rows[:top]], judged[:top]):.2f} among the best {top}" for top in tops]
+    return [
+        f"seeds {table.judges[0]} to {table.judges[-1]} of the best {len(rows)} cells only judge; noise floor of their "
+        f"mean: {noise / len(table.judges) ** 0.5:.4f}",
+        f"best by these: {judged.max():.4f}, {best}, by the others number {table.rank(best)}",
+        f"tau of the two means: {', '.join(taus)}",
+    ]

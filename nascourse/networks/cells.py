@@ -6,14 +6,18 @@ and pooling is not followed by one: both differ from the network in which the ce
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import bad_input
-from ..spaces.cell import INPUTS, Cell, Genotype
-from .ops import FactorizedReduce, make_op, relu_conv_bn
+from ..spaces.cell import Cell, Genotype
+from .graph import GraphModule
+from .ops import FactorizedReduce, relu_conv_bn
+from .receptive_field import Window
+from .registry import builds, part
 
 
 def reduction_places(cells: int) -> tuple[int, ...]:
@@ -25,13 +29,7 @@ def reduction_places(cells: int) -> tuple[int, ...]:
     return tuple(sorted({cells // 3, 2 * cells // 3} - {0}))
 
 
-def drop_paths(x: Tensor, probability: float) -> Tensor:
-    """Zero ``x`` (batch, channels, h, w) for some images of the batch, and scale the rest so that the mean stays."""
-    keep = torch.empty(x.shape[0], 1, 1, 1, dtype=x.dtype, device=x.device).bernoulli_(1 - probability)
-    return x * keep / (1 - probability)
-
-
-class CellModule(nn.Module):
+class CellModule(GraphModule):
     """One cell between the outputs of the two cells before it.
 
     (batch, c_before, h', w'), (batch, c_last, h, w) -> (batch, len(concat) * channels, h, w), or half of h and w in
@@ -41,29 +39,21 @@ class CellModule(nn.Module):
     def __init__(
         self, cell: Cell, c_before: int, c_last: int, channels: int, reduction: bool, after_reduction: bool
     ) -> None:
-        super().__init__()
-        before = FactorizedReduce(c_before, channels) if after_reduction else relu_conv_bn(c_before, channels, 1)
-        self.preprocess = nn.ModuleList((before, relu_conv_bn(c_last, channels, 1)))
-        edges = list(cell.edges())
-        self.sources = tuple(source for source, _, _ in edges)
-        self.concat = cell.concat
-        self.ops = nn.ModuleList(
-            make_op(op, channels, stride=2 if reduction and source < INPUTS else 1) for source, _, op in edges
-        )
-        self.channels = len(cell.concat) * channels
+        (graph,) = cell.cells()
+        preprocess = preprocessing(c_before, c_last, channels, after_reduction)
+        super().__init__(graph, channels, 2 if reduction else 1, graph.edges, preprocess)
+        self.sources = tuple(source for source, _ in self.edges)
+        self.after_reduction = after_reduction
 
-    def forward(self, before: Tensor, last: Tensor, drop_path: float = 0.0) -> Tensor:
-        nodes = [self.preprocess[0](before), self.preprocess[1](last)]
-        for edge in range(0, len(self.ops), 2):
-            nodes.append(self._edge(edge, nodes, drop_path) + self._edge(edge + 1, nodes, drop_path))
-        return torch.cat([nodes[node] for node in self.concat], dim=1)
+    def window(self, *inputs: Window | None) -> Window | None:
+        before, last = inputs
+        return super().window(before and before.halved() if self.after_reduction else before, last)
 
-    def _edge(self, edge: int, nodes: list[Tensor], drop_path: float) -> Tensor:
-        op = self.ops[edge]
-        value: Tensor = op(nodes[self.sources[edge]])
-        if self.training and drop_path > 0 and not isinstance(op, nn.Identity):
-            value = drop_paths(value, drop_path)
-        return value
+
+def preprocessing(c_before: int, c_last: int, channels: int, shrunk: bool, affine: bool = True) -> nn.ModuleList:
+    """What brings a cell's two inputs to equal size and to ``channels`` channels; shrunk: they differ in size."""
+    reduce = FactorizedReduce(c_before, channels, affine) if shrunk else relu_conv_bn(c_before, channels, 1, 1, affine)
+    return nn.ModuleList((reduce, relu_conv_bn(c_last, channels, 1, 1, affine)))
 
 
 class AuxiliaryHead(nn.Module):
@@ -95,6 +85,31 @@ class AuxiliaryHead(nn.Module):
         return self.head(self.body(self.pool(torch.relu(x))))
 
 
+def stacked(
+    make: Callable[[int, int, int, bool, bool], Any], cells: int, channels: int, c_last: int, shrunk: bool
+) -> tuple[list[Any], int]:
+    """``cells`` cells and the channels that leave the last. Those at `reduction_places` reduce and double the channels.
+
+    make: (c_before, c_last, channels, reduction, after_reduction) -> a cell, whose ``channels`` leave it; shrunk: the
+    first cell's inputs differ in size. Raises `CourseError` for no cell at all.
+    """
+    if cells < 1:
+        raise bad_input(cells, "at least one cell", "ask for a deeper network")
+    c_before, made = c_last, []
+    for place in range(cells):
+        reduction = place in reduction_places(cells)
+        channels *= 2 if reduction else 1
+        made.append(part("reduce" if reduction else "normal", make(c_before, c_last, channels, reduction, shrunk)))
+        c_before, c_last, shrunk = c_last, made[-1].channels, reduction
+    return made, c_last
+
+
+def classifier(channels: int, classes: int, *first: nn.Module) -> nn.Sequential:
+    """What follows the last cell: ``first``, average pooling over the whole map, a linear layer."""
+    return part("head", nn.Sequential(*first, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)))
+
+
+@builds(Genotype)
 class CellNetwork(nn.Module):
     """Cells stacked: a stem, ``cells`` cells of which those at `reduction_places` halve the image and double the
     channels, average pooling over the whole map, a linear classifier.
@@ -104,6 +119,8 @@ class CellNetwork(nn.Module):
     probability with which a path is dropped in training; it may be set at any time, as DARTS raises it from epoch to
     epoch. Raises `CourseError` for a stem that is not known.
     """
+
+    small: ClassVar[Mapping[str, Any]] = {"channels": 16, "cells": 6}
 
     def __init__(
         self,
@@ -117,36 +134,41 @@ class CellNetwork(nn.Module):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        if cells < 1:
-            raise bad_input(cells, "at least one cell", "ask for a deeper network")
         if not 0 <= drop_path < 1:
             raise bad_input(drop_path, "a probability in 0..1, below 1", "DARTS ends at 0.2")
-        self.drop_path = drop_path
+        self.drop_path, self.stem = drop_path, stem
         self.stems, c_last = stems(stem, channels, in_channels)
-        c_before, after_reduction = c_last, stem == "imagenet"
-        places = reduction_places(cells)
-        modules: list[CellModule] = []
-        for place in range(cells):
-            reduction = place in places
-            channels *= 2 if reduction else 1
-            cell = genotype.reduce if reduction else genotype.normal
-            modules.append(CellModule(cell, c_before, c_last, channels, reduction, after_reduction))
-            c_before, c_last, after_reduction = c_last, modules[-1].channels, reduction
-        self.cells = nn.ModuleList(modules)
+
+        def cell(c_before: int, c_last: int, channels: int, reduction: bool, shrunk: bool) -> CellModule:
+            kind = genotype.reduce if reduction else genotype.normal
+            return CellModule(kind, c_before, c_last, channels, reduction, shrunk)
+
+        made, c_last = stacked(cell, cells, channels, c_last, stem == "imagenet")
+        self.cells = nn.ModuleList(made)
         self.auxiliary_at = 2 * cells // 3
-        self.auxiliary = AuxiliaryHead(modules[self.auxiliary_at].channels, classes, stem) if auxiliary else None
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c_last, classes))
+        self.auxiliary = AuxiliaryHead(made[self.auxiliary_at].channels, classes, stem) if auxiliary else None
+        self.head = classifier(c_last, classes)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         before = self.stems[0](x)
         last = self.stems[1](before)
         auxiliary: Tensor | None = None
         for place, cell in enumerate(self.cells):
-            before, last = last, cell(before, last, self.drop_path)
+            before, last = last, cell(before, last, drop_path=self.drop_path)
             if place == self.auxiliary_at and self.auxiliary is not None and self.training:
                 auxiliary = self.auxiliary(last)
         logits: Tensor = self.head(last)
         return logits if auxiliary is None else (logits, auxiliary)
+
+    def window(self) -> Window | None:
+        before: Window | None = Window().conv(3)
+        last = before
+        if self.stem == "imagenet":
+            before = Window().conv(3, 2).conv(3, 2)
+            last = before.conv(3, 2)
+        for cell in cast(Iterable[CellModule], self.cells):
+            before, last = last, cell.window(before, last)
+        return last
 
 
 def stems(stem: str, channels: int, in_channels: int) -> tuple[nn.ModuleList, int]:
@@ -157,9 +179,11 @@ def stems(stem: str, channels: int, in_channels: int) -> tuple[nn.ModuleList, in
 
     if stem == "cifar":
         # both inputs of the first cell are the stem's output
-        return nn.ModuleList((nn.Sequential(*conv(in_channels, 3 * channels, 1)), nn.Identity())), 3 * channels
+        first = nn.Sequential(*conv(in_channels, 3 * channels, 1))
+        return nn.ModuleList((first, part("stem", nn.Identity()))), 3 * channels
     if stem == "imagenet":
         half = channels // 2
         first = nn.Sequential(*conv(in_channels, half, 2), nn.ReLU(), *conv(half, channels, 2))
-        return nn.ModuleList((first, nn.Sequential(nn.ReLU(), *conv(channels, channels, 2)))), channels
+        second = nn.Sequential(nn.ReLU(), *conv(channels, channels, 2))
+        return nn.ModuleList((first, part("stem", second))), channels
     raise bad_input(stem, "a stem out of cifar, imagenet", "check the spelling")

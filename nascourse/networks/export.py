@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,8 @@ from torch import nn
 from ..errors import bad_input
 from ..runs.atomic import write_bytes, write_text
 from ..spaces.base import Architecture, checked_fields
-from .build import NETWORKS, build
+from .build import build
+from .registry import NETWORKS, defaults, network_of
 
 KIND, SCHEMA = "network", 1
 
@@ -38,18 +38,18 @@ def from_json(data: Mapping[str, Any]) -> tuple[Architecture, dict[str, Any]]:
             f"architecture.kind={kind!r}", f"one of {', '.join(kinds)}", "repair 'architecture' in the JSON"
         )
     arch = kinds[kind].from_json(fields["architecture"])
-    defaults = {p.name: p.default for p in list(inspect.signature(NETWORKS[type(arch)]).parameters.values())[1:]}
+    known = defaults(network_of(arch))
     for key, value in fields["net"].items():
-        if key not in defaults:
-            raise bad_input(f"net.{key}", f"a keyword out of {', '.join(defaults)}", "repair 'net' in the JSON")
-        if not _like(value, defaults[key]):
-            raise bad_input(f"net.{key}={value!r}", f"a value such as {defaults[key]!r}", "repair 'net' in the JSON")
+        if key not in known:
+            raise bad_input(f"net.{key}", f"a keyword out of {', '.join(known)}", "repair 'net' in the JSON")
+        if not _like(value, known[key]):
+            raise bad_input(f"net.{key}={value!r}", f"a value such as {known[key]!r}", "repair 'net' in the JSON")
     return arch, dict(fields["net"])
 
 
 def _like(value: Any, default: Any) -> bool:
-    if isinstance(default, tuple):
-        return isinstance(value, list) and all(_like(item, default[0]) for item in value)
+    if isinstance(default, tuple):  # where several numbers may stand, one may as well
+        return all(_like(item, default[0]) for item in value) if isinstance(value, list) else _like(value, default[0])
     return type(value) is type(default)
 
 

@@ -1,36 +1,29 @@
-"""Networks of a fixed architecture: a cell, stacked."""
+"""Networks of a micro cell: the cell, stacked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, ClassVar, cast
 
-import torch
 from torch import Tensor, nn
 
 from ..spaces.micro import MicroCell
-from .ops import make_op, relu_conv_bn
+from .cells import classifier, reduction_places
+from .graph import GraphModule
+from .ops import relu_conv_bn
+from .receptive_field import Window, together
+from .registry import builds, part
 
 
-class MicroCellModule(nn.Module):
+class MicroCellModule(GraphModule):
     """One micro cell. Dead parts are not built; a cell without a path from input to output gives zeros.
 
     (batch, channels, h, w) -> (batch, channels, h, w)
     """
 
     def __init__(self, cell: MicroCell, channels: int) -> None:
-        super().__init__()
-        self.edges = tuple((i, j) for i, j, _ in cell.live_edges())
-        self.ops = nn.ModuleList(make_op(op, channels) for _, _, op in cell.live_edges())
-
-    def forward(self, x: Tensor) -> Tensor:
-        nodes: list[Tensor | None] = [x, None, None, None]
-        # by target: node j is complete before any edge leaves it
-        for (i, j), op in sorted(zip(self.edges, self.ops, strict=True), key=lambda pair: pair[0][::-1]):
-            source, so_far = nodes[i], nodes[j]
-            assert source is not None  # a live edge starts at a node that something reaches
-            value = op(source)
-            nodes[j] = value if so_far is None else so_far + value
-        return torch.zeros_like(x) if nodes[3] is None else nodes[3]
+        super().__init__(cell.cells()[0], channels)
 
 
 class ResidualReduction(nn.Module):
@@ -48,37 +41,62 @@ class ResidualReduction(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.shortcut(x) + self.conv_b(self.conv_a(x))
 
+    def window(self, before: Window | None) -> Window | None:
+        """Two convolutions beside a shortcut that averages pixels 2 i and 2 i + 1."""
+        return before and together([before.conv(3, 2).conv(3), before.halved()])
 
+
+def staged(make: Callable[[int], nn.Module], channels: int, cells: int | Sequence[int]) -> tuple[list[nn.Module], int]:
+    """``make(channels)`` for every cell, a residual reduction between two stages, and the channels at the end.
+
+    cells: of each stage; a number of cells is cut into stages where DARTS would put its reductions.
+    """
+    if isinstance(cells, int):
+        cells = [end - start for start, end in pairwise((0, *reduction_places(cells), cells))]
+    layers: list[nn.Module] = []
+    for stage, number in enumerate(cells):
+        if stage:
+            layers.append(part("residual", ResidualReduction(channels, 2 * channels)))
+            channels *= 2
+        layers.extend(part("cell", make(channels)) for _ in range(number))
+    return layers, channels
+
+
+@builds(MicroCell)
 class MicroNetwork(nn.Module):
     """Micro cells stacked: a 3x3 stem, then stages of equal cells; between two stages a residual block halves the
-    image and doubles the channels (NAS-Bench-201, figure 1: channels 16, cells (5, 5, 5)).
+    image and doubles the channels (NAS-Bench-201, figure 1: channels 16, cells (5, 5, 5)). See `staged` for a number
+    of cells.
 
     (batch, in_channels, h, w) -> (batch, classes)
     """
+
+    small: ClassVar[Mapping[str, Any]] = {"channels": 16, "cells": (2, 2, 2)}
 
     def __init__(
         self,
         cell: MicroCell,
         channels: int = 16,
-        cells: Sequence[int] = (5, 5, 5),
+        cells: int | Sequence[int] = (5, 5, 5),
         classes: int = 10,
         in_channels: int = 3,
         stem_stride: int = 1,
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [
+        stem = [
             nn.Conv2d(in_channels, channels, 3, stride=stem_stride, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
+            part("stem", nn.BatchNorm2d(channels)),
         ]
-        for stage, count in enumerate(cells):
-            if stage:
-                layers.append(ResidualReduction(channels, 2 * channels))
-                channels *= 2
-            layers.extend(MicroCellModule(cell, channels) for _ in range(count))
-        self.body = nn.Sequential(*layers)
-        self.head = nn.Sequential(
-            nn.BatchNorm2d(channels), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)
-        )
+        layers, channels = staged(lambda width: MicroCellModule(cell, width), channels, cells)
+        self.stem_stride = stem_stride
+        self.body = nn.Sequential(*stem, *layers)
+        self.head = classifier(channels, classes, nn.BatchNorm2d(channels), nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.body(x))
+
+    def window(self) -> Window | None:
+        window: Window | None = Window().conv(3, self.stem_stride)
+        for layer in cast(Iterable[MicroCellModule | ResidualReduction], self.body[2:]):
+            window = layer.window(window)
+        return window

@@ -88,34 +88,8 @@ def _separable(channels: int, kernel: int, stride: int, affine: bool, dilation: 
     ]
 
 
-def _none(channels: int, stride: int, affine: bool) -> nn.Module:
-    return Zero(stride)
-
-
-def _skip(channels: int, stride: int, affine: bool) -> nn.Module:
-    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
-
-
-def _max_pool(channels: int, stride: int, affine: bool) -> nn.Module:
-    return nn.MaxPool2d(3, stride, padding=1)
-
-
-def _avg_pool(channels: int, stride: int, affine: bool) -> nn.Module:
-    return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
-
-
-def _conv(kernel: int) -> Callable[[int, int, bool], nn.Module]:
-    return lambda channels, stride, affine: relu_conv_bn(channels, channels, kernel, stride, affine)
-
-
-def _sep_conv(kernel: int) -> Callable[[int, int, bool], nn.Module]:
-    return lambda channels, stride, affine: nn.Sequential(
-        *_separable(channels, kernel, stride, affine), *_separable(channels, kernel, 1, affine)
-    )
-
-
-def _dil_conv(kernel: int) -> Callable[[int, int, bool], nn.Module]:
-    return lambda channels, stride, affine: nn.Sequential(*_separable(channels, kernel, stride, affine, dilation=2))
+def _sep_conv(channels: int, kernel: int, stride: int, affine: bool) -> nn.Module:
+    return nn.Sequential(*_separable(channels, kernel, stride, affine), *_separable(channels, kernel, 1, affine))
 
 
 def _conv_7x1_1x7(channels: int, stride: int, affine: bool) -> nn.Module:
@@ -128,18 +102,20 @@ def _conv_7x1_1x7(channels: int, stride: int, affine: bool) -> nn.Module:
 
 
 OPS: dict[str, Callable[[int, int, bool], nn.Module]] = {
-    "none": _none,
-    "skip_connect": _skip,
-    "max_pool_3x3": _max_pool,
-    "avg_pool_3x3": _avg_pool,
-    "sep_conv_3x3": _sep_conv(3),
-    "sep_conv_5x5": _sep_conv(5),
-    "sep_conv_7x7": _sep_conv(7),
-    "dil_conv_3x3": _dil_conv(3),
-    "dil_conv_5x5": _dil_conv(5),
+    "none": lambda channels, stride, affine: Zero(stride),
+    "skip_connect": lambda channels, stride, affine: (
+        nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
+    ),
+    "max_pool_3x3": lambda channels, stride, affine: nn.MaxPool2d(3, stride, padding=1),
+    "avg_pool_3x3": lambda channels, stride, affine: nn.AvgPool2d(3, stride, padding=1, count_include_pad=False),
+    "sep_conv_3x3": lambda channels, stride, affine: _sep_conv(channels, 3, stride, affine),
+    "sep_conv_5x5": lambda channels, stride, affine: _sep_conv(channels, 5, stride, affine),
+    "sep_conv_7x7": lambda channels, stride, affine: _sep_conv(channels, 7, stride, affine),
+    "dil_conv_3x3": lambda channels, stride, affine: nn.Sequential(*_separable(channels, 3, stride, affine, 2)),
+    "dil_conv_5x5": lambda channels, stride, affine: nn.Sequential(*_separable(channels, 5, stride, affine, 2)),
     "conv_7x1_1x7": _conv_7x1_1x7,
-    "nor_conv_1x1": _conv(1),
-    "nor_conv_3x3": _conv(3),
+    "nor_conv_1x1": lambda channels, stride, affine: relu_conv_bn(channels, channels, 1, stride, affine),
+    "nor_conv_3x3": lambda channels, stride, affine: relu_conv_bn(channels, channels, 3, stride, affine),
 }
 """Operation by name: (channels, stride, affine) -> module."""
 

@@ -1,6 +1,6 @@
 """Supernets: every edge is a mixture of all operations, on the cells of DARTS and on micro cells.
 
-The network is the one that the derived architecture will have (`networks.cells`, `networks.fixed`), with two
+The network is the one that the derived architecture will have (`networks.cells`, `networks.micro`), with two
 differences inside its cells, as in the authors' code (Liu et al. 2019): batch normalization is not affine, and on
 `CellSpace` pooling is followed by one. ``none`` is the first operation on both spaces. It contributes nothing, but
 its weight takes from the others.
@@ -13,27 +13,33 @@ the step of the parameters; what needs no gradient is then not computed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import bad_input
+from ..spaces.base import SearchSpace
 from ..spaces.cell import INPUTS, CellSpace
 from ..spaces.micro import MICRO_EDGES, MICRO_OPS, MicroSpace
-from .cells import reduction_places, stems
-from .micro import ResidualReduction
+from .build import seeded
+from .cells import classifier, preprocessing, stacked, stems
+from .micro import staged
 from .mixed import Active, Edges, MixedCell
-from .ops import FactorizedReduce, relu_conv_bn
+from .registry import Networks, builds, network_of
+
+SUPERNETS: Networks = {}
+"""The supernet of each type of search space."""
 
 
 class Supernet(nn.Module):
     """A network that is called with a mixture of operations: (batch, in_channels, h, w) -> (batch, classes).
 
-    kinds: of cells that have a mixture each; ops: the operations, in the order of a mixture's columns; edges:
-    (source, target) in the order of its rows.
+    space: the name of the search space; kinds: of cells that have a mixture each; ops: the operations, in the order of
+    a mixture's columns; edges: (source, target) in the order of its rows.
     """
 
+    space: str
     kinds: tuple[str, ...]
     ops: tuple[str, ...]
     edges: Edges
@@ -68,21 +74,16 @@ class Supernet(nn.Module):
 class _PreparedCell(nn.Module):
     """A mixed cell of DARTS with the preprocessing of its two inputs; see `cells.CellModule` for the shapes."""
 
-    def __init__(self, c_before: int, c_last: int, after_reduction: bool, mixed: MixedCell, channels: int) -> None:
+    def __init__(self, preprocess: nn.ModuleList, mixed: MixedCell, channels: int) -> None:
         super().__init__()
-        before = (
-            FactorizedReduce(c_before, channels, affine=False)
-            if after_reduction
-            else relu_conv_bn(c_before, channels, 1, affine=False)
-        )
-        self.preprocess = nn.ModuleList((before, relu_conv_bn(c_last, channels, 1, affine=False)))
-        self.mixed = mixed
+        self.preprocess, self.mixed, self.channels = preprocess, mixed, channels
 
     def forward(self, before: Tensor, last: Tensor, weights: Tensor, active: Active) -> Tensor:
         inputs = [self.preprocess[0](before), self.preprocess[1](last)]
         return torch.cat(self.mixed(inputs, weights, active)[INPUTS:], dim=1)
 
 
+@builds(CellSpace, SUPERNETS)
 class CellSupernet(Supernet):
     """The supernet of a `CellSpace`: `cells.CellNetwork` with mixed cells. The mixture of a kind is shared by all cells
     of that kind. Keywords as there; partial: see `MixedCell`."""
@@ -100,34 +101,33 @@ class CellSupernet(Supernet):
         partial: int = 1,
     ) -> None:
         super().__init__()
-        if cells < 1:
-            raise bad_input(cells, "at least one cell", "ask for a deeper network")
+        self.space = space.name
         self.ops = ("none", *(op for op in space.ops if op != "none"))
         self.edges = tuple((i, j) for j in range(INPUTS, INPUTS + space.nodes) for i in range(j))
         self.stems, c_last = stems(stem, channels, in_channels)
-        c_before, after_reduction = c_last, stem == "imagenet"
-        self.places = reduction_places(cells)
-        modules: list[nn.Module] = []
-        for place in range(cells):
-            stride = 2 if place in self.places else 1
-            channels *= stride
+
+        def cell(c_before: int, c_last: int, channels: int, reduction: bool, shrunk: bool) -> _PreparedCell:
+            stride = 2 if reduction else 1
             mixed = MixedCell(self.edges, self.ops, channels, INPUTS, stride, pool_norm=True, partial=partial)
-            modules.append(_PreparedCell(c_before, c_last, after_reduction, mixed, channels))
-            c_before, c_last, after_reduction = c_last, space.nodes * channels, stride == 2
-        self.cells = nn.ModuleList(modules)
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c_last, classes))
+            preprocess = preprocessing(c_before, c_last, channels, shrunk, affine=False)
+            return _PreparedCell(preprocess, mixed, space.nodes * channels)
+
+        made, c_last = stacked(cell, cells, channels, c_last, stem == "imagenet")
+        self.cells = nn.ModuleList(made)
+        self.head = classifier(c_last, classes)
 
     def _logits(self, x: Tensor, weights: Mapping[str, Tensor], active: Mapping[str, Active]) -> Tensor:
         before = self.stems[0](x)
         last = self.stems[1](before)
-        for place, cell in enumerate(self.cells):
-            kind = "reduce" if place in self.places else "normal"
+        for cell in self.cells:
+            kind = str(cell.part)
             before, last = last, cell(before, last, weights[kind], active[kind])
         return self.head(last)
 
 
+@builds(MicroSpace, SUPERNETS)
 class MicroSupernet(Supernet):
-    """The supernet of a `MicroSpace`: `fixed.MicroNetwork` with mixed cells, all with one mixture. Keywords as there;
+    """The supernet of a `MicroSpace`: `micro.MicroNetwork` with mixed cells, all with one mixture. Keywords as there;
     partial: see `MixedCell`."""
 
     kinds = ("cell",)
@@ -138,51 +138,43 @@ class MicroSupernet(Supernet):
         self,
         space: MicroSpace,
         channels: int = 16,
-        cells: Sequence[int] = (5, 5, 5),
+        cells: int | Sequence[int] = (5, 5, 5),
         classes: int = 10,
         in_channels: int = 3,
         stem_stride: int = 1,
         partial: int = 1,
     ) -> None:
         super().__init__()
+        self.space = space.name
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, channels, 3, stride=stem_stride, padding=1, bias=False), nn.BatchNorm2d(channels)
         )
-        modules: list[nn.Module] = []
-        for stage, count in enumerate(cells):
-            if stage:
-                modules.append(ResidualReduction(channels, 2 * channels))
-                channels *= 2
-            modules.extend(MixedCell(self.edges, self.ops, channels, inputs=1, partial=partial) for _ in range(count))
-        self.cells = nn.ModuleList(modules)
-        self.head = nn.Sequential(
-            nn.BatchNorm2d(channels), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)
+        layers, channels = staged(
+            lambda width: MixedCell(self.edges, self.ops, width, inputs=1, partial=partial), channels, cells
         )
+        self.cells = nn.ModuleList(layers)
+        self.head = classifier(channels, classes, nn.BatchNorm2d(channels), nn.ReLU())
 
     def _logits(self, x: Tensor, weights: Mapping[str, Tensor], active: Mapping[str, Active]) -> Tensor:
         x = self.stem(x)
-        for cell in self.cells:
-            x = cell([x], weights["cell"], active["cell"])[-1] if isinstance(cell, MixedCell) else cell(x)
+        for layer in self.cells:
+            kind = str(layer.part)
+            x = layer([x], weights[kind], active[kind])[-1] if kind in self.kinds else layer(x)
         return self.head(x)
 
 
-def supernet(space: CellSpace | MicroSpace, **net: Any) -> Supernet:
+def supernet(space: SearchSpace[Any], **net: Any) -> Supernet:
     """The supernet of ``space``; ``net`` are the keywords of `CellSupernet` or `MicroSupernet`.
 
     Raises `CourseError` for a space that has none.
     """
-    if isinstance(space, CellSpace):
-        return CellSupernet(space, **net)
-    if isinstance(space, MicroSpace):
-        return MicroSupernet(space, **net)
-    raise bad_input(type(space).__name__, "CellSpace or MicroSpace", "search this space with another strategy")
+    network = network_of(space, SUPERNETS, "a space", "search this space with another strategy")
+    return cast(Supernet, network(space, **net))
 
 
-def supernet_seeded(space: CellSpace | MicroSpace, seed: int, **net: Any) -> Supernet:
+def supernet_seeded(space: SearchSpace[Any], seed: int, **net: Any) -> Supernet:
     """`supernet` with initial parameters drawn from ``seed``; the global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return supernet(space, **net)
+    return seeded(seed, supernet, space, **net)
 
 
 def initial_alphas(net: Supernet, generator: torch.Generator) -> dict[str, Tensor]:

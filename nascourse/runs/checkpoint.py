@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from .atomic import write_bytes
 from ..errors import CourseError, bad_input
+from .atomic import write_bytes
 
 KIND, SCHEMA = "nascourse checkpoint", 1
 

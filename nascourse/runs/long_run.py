@@ -1,13 +1,10 @@
-"""What every long run from the shell has in common: its data sets, its options, its one line when memory runs out."""
+"""What every long run from the shell has in common: its data sets and its options."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
-
-import torch
 
 from ..errors import bad_input
 
@@ -35,14 +32,3 @@ def check_seed(seed: int) -> None:
     """Raises `CourseError` for a negative one."""
     if seed < 0:
         raise bad_input(f"--seed {seed}", "a number from 0 on", "choose another seed")
-
-
-@contextmanager
-def explain_out_of_memory(size: str, advice: str) -> Iterator[None]:
-    """Out of memory, on a GPU or the CPU, as one line: what was too large, and what to do."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:  # torch's own kind for a GPU is a RuntimeError, a CPU has none
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-            raise bad_input(f"out of memory with {size}", "a run that fits", advice) from error
-        raise

@@ -15,9 +15,12 @@ from typing import Any
 _PACKAGES = ("nascourse", "numpy", "scipy", "torch")
 
 
-def sitting(command: str, workers: int = 0, threads: int | None = None) -> dict[str, Any]:
-    """A JSON object to store beside what was computed. workers: processes it ran in; 0: in this one; threads: of each,
-    where the code sets them (None: as `hardware` finds them)."""
+def invocation(command: str, workers: int = 0, threads: int | None = None) -> dict[str, Any]:
+    """How something was run, once: a JSON object to store beside what it computed.
+
+    workers: processes it ran in; 0: in this one; threads: of each, where the code sets them (None: as `hardware` finds
+    them).
+    """
     return {
         "command": command,
         "commit": commit(),

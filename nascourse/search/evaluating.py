@@ -13,7 +13,7 @@ from .records import checked_result, failure
 
 
 def evaluate(evaluation: Evaluation[A], trial: Trial[A]) -> tuple[Result, float]:
-    """The settled result and its seconds. What the evaluation raises becomes a failed result."""
+    """The result as a journal would give it back, and its seconds. What the evaluation raises becomes a failed one."""
     start = time.perf_counter()
     try:
         result = checked_result(evaluation(trial))

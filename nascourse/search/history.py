@@ -1,28 +1,19 @@
-"""What a search found: its trials in the order of telling, as values, a CSV file or a DataFrame."""
+"""What a search found: its trials in the order of asking."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 
 from ..errors import bad_input
-from ..runs.atomic import write_text
 from ..runs.journal import read_header, read_records, read_times, times_path
 from ..spaces.base import A, Result, Trial
 from .records import result_from_json
-
-if TYPE_CHECKING:
-    import pandas
-
-COLUMNS = ("number", "arch", "seed", "fidelity", "parents", "accuracy", "params", "macs", "same_as", "seconds", "extra")
 
 
 class Evaluated(NamedTuple, Generic[A]):
@@ -36,7 +27,7 @@ class Evaluated(NamedTuple, Generic[A]):
 
 
 class History(Generic[A]):
-    """A sequence of `Told`, in the order of asking."""
+    """A sequence of `Evaluated`, in the order of asking."""
 
     def __init__(self, rows: list[Evaluated[A]] | None = None) -> None:
         self.rows = rows or []
@@ -71,42 +62,6 @@ class History(Generic[A]):
     @property
     def failures(self) -> list[Evaluated[A]]:
         return [row for row in self.rows if row.result.failed]
-
-    def records(self) -> list[dict[str, Any]]:
-        """A dict of plain values for each trial, with the keys `COLUMNS`."""
-        return [
-            {
-                "number": trial.number,
-                "arch": json.dumps(trial.arch.to_json()),
-                "seed": trial.seed,
-                "fidelity": trial.fidelity,
-                "parents": " ".join(map(str, trial.parents)),
-                "accuracy": result.accuracy,
-                "params": result.params,
-                "macs": result.macs,
-                "same_as": same_as,
-                "seconds": seconds,
-                "extra": json.dumps(dict(result.extra)),
-            }
-            for trial, result, same_as, seconds in self.rows
-        ]
-
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write `records` as CSV, in one step. What is not known is empty, NaN is ``nan``."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.records())
-        write_text(path, text.getvalue())
-
-    def to_dataframe(self) -> pandas.DataFrame:
-        """`records` as a DataFrame. Raises `CourseError` where pandas is not installed."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise bad_input("no pandas", "the extra 'dask', which brings it", "pip install -e .[dask]") from error
-        frame = pandas.DataFrame(self.records(), columns=list(COLUMNS))
-        return frame.astype({"fidelity": "Int64", "same_as": "Int64"})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], from_json: Callable[[Mapping[str, Any]], A]) -> History[A]:

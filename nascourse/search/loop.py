@@ -8,7 +8,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,11 @@ def search(
     pending: deque[tuple[Trial[A], int | None]] = deque()
     first: dict[Any, int] = {}
     asked, exhausted = 0, False
-    with _closing(log), _running(evaluation, executor) as runner, _bar(budget, progress) as bar:
+    with (
+        closing(log) if log else nullcontext(),
+        _running(evaluation, executor) as runner,
+        _bar(budget, progress) as bar,
+    ):
         while True:
             while not exhausted and asked < budget and len(pending) < window:
                 if asked >= recorded and time.monotonic() > deadline:
@@ -122,15 +126,6 @@ def _check(budget: int, seed: int, window: int) -> None:
     for name, value, least in (("budget", budget, 1), ("seed", seed, 0), ("window", window, 1)):
         if not isinstance(value, int) or value < least:
             raise bad_input(f"{name}={value!r}", f"a whole number of at least {least}", f"change {name}")
-
-
-@contextmanager
-def _closing(log: Journal | None) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        if log is not None:
-            log.close()
 
 
 @contextmanager

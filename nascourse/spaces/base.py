@@ -13,6 +13,9 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from numpy.random import Generator
 
 from ..errors import CourseError, bad_input
+from .graph import Edge, EdgeOptions, HasCells
+
+T = TypeVar("T")
 
 
 class Architecture(Hashable, Protocol):
@@ -30,7 +33,20 @@ class Architecture(Hashable, Protocol):
         ...
 
 
+class CellArchitecture(Architecture, HasCells, Protocol):
+    """An architecture whose edges can be changed one by one."""
+
+    def options(self, cell: str, edge: int) -> EdgeOptions:
+        """What edge number ``edge`` of the cell may become."""
+        ...
+
+    def with_edge(self, cell: str, edge: int, op: str | None = None, source: int | None = None) -> Self:
+        """The same with this one edge changed. Raises `CourseError` for what the edge cannot become."""
+        ...
+
+
 A = TypeVar("A", bound=Architecture)
+C = TypeVar("C", bound=CellArchitecture)
 
 
 class SearchSpace(ABC, Generic[A]):
@@ -38,12 +54,31 @@ class SearchSpace(ABC, Generic[A]):
 
     An architecture is also a sequence of decisions: ``encode`` writes it as a tuple of small integers, ``decode``
     reads it back, and ``choices(prefix)`` says how many options the next decision has once the decisions in
-    ``prefix`` are taken (0: the architecture is complete). Conditional spaces fit this as well as fixed ones.
+    ``prefix`` are taken (0: the architecture is complete). Conditional spaces fit this as well as fixed ones. A space
+    writes these three; the rest follows from them, and a space that knows better replaces it.
     """
 
     name: ClassVar[str]
     size: int | None = None
     """How many architectures the space holds, counted as written; None where it is not known."""
+    ops: tuple[str, ...] = ()
+    """The operations that an edge may have; empty where edges are not what is decided."""
+    architecture: ClassVar[type[Any]] = object
+    """The class of its architectures."""
+    together: ClassVar[int] = 1
+    """How many decisions in a row a child takes from one parent: those that make sense together only."""
+    inputs_kept: ClassVar[int | None] = None
+    """How many edges each node keeps when an architecture is derived from weights on all; None: every one."""
+    known: ClassVar[dict[str, type[SearchSpace[Any]]]] = {}
+    """Every space that was defined, by its name (see `spaces.SPACES`)."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in cls.__dict__:
+            other = SearchSpace.known.get(cls.name, cls)
+            if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+                raise bad_input(f"a space called {cls.name!r}", "a name that no other has", "what is recorded names it")
+            SearchSpace.known[cls.name] = cls
 
     @abstractmethod
     def choices(self, prefix: Sequence[int]) -> int: ...
@@ -62,21 +97,51 @@ class SearchSpace(ABC, Generic[A]):
         return self.decode(decisions)
 
     def mutate(self, arch: A, rng: Generator) -> A:
-        """A neighbour of ``arch``: exactly one decision changed. A space that cannot do this refuses by name."""
-        raise self.refuse("mutate")
+        """A neighbour of ``arch``: exactly one decision changed. Refuses by name where the others do not fit it."""
+        decisions = self.encode(arch)
+        options = [self.choices(decisions[:place]) for place in range(len(decisions))]
+        places = [place for place, offered in enumerate(options) if offered > 1]
+        if not places:
+            raise self.refuse("mutate")
+        place = places[int(rng.integers(len(places)))]
+        option = another(range(options[place]), decisions[place], rng)
+        return self._whole((*decisions[:place], option, *decisions[place + 1 :]), "mutate")
 
     def crossover(self, a: A, b: A, rng: Generator) -> A:
-        """A child that takes half of its decisions from each parent. A space that cannot do this refuses by name."""
-        raise self.refuse("crossover")
+        """A child that takes half of its decisions from each parent. Refuses by name where they do not fit."""
+        parents = self.encode(a), self.encode(b)
+        genes = len(parents[0]) // self.together
+        from_b = set(rng.permutation(genes)[: genes // 2].tolist())
+        pairs = enumerate(zip(*parents, strict=False))
+        child = tuple(pair[place // self.together in from_b] for place, pair in pairs)
+        return self._whole(child if len(parents[0]) == len(parents[1]) else (), "crossover")
 
-    def refuse(self, what: str) -> CourseError:
+    def _whole(self, decisions: tuple[int, ...], what: str) -> A:
+        offered = [self.choices(decisions[:place]) for place in range(len(decisions) + 1)]
+        if offered.pop() or any(taken >= options for taken, options in zip(decisions, offered, strict=True)):
+            raise self.refuse(what)
+        return self.decode(decisions)
+
+    @classmethod
+    def assemble(cls, kept: Mapping[str, Sequence[Edge]]) -> A:
+        """The architecture of the edges that were kept of all: by the name of a cell, ordered by their targets."""
+        raise cls.refuse("assemble an architecture from edges")
+
+    @classmethod
+    def refuse(cls, what: str) -> CourseError:
         return bad_input(
-            f"{self.name}.{what}", f"a space that can {what}", f"use another strategy or a space with {what}"
+            f"{cls.name}.{what}", f"a space that can {what}", f"use another strategy or a space with {what}"
         )
 
     def describe(self) -> dict[str, Any]:
         """What identifies the space in a journal's header."""
         return {"space": self.name, "size": self.size}
+
+
+def another(options: Sequence[T], than: T, rng: Generator) -> T:
+    """One of the others, each with the same chance."""
+    others = [option for option in options if option != than]
+    return others[int(rng.integers(len(others)))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ the concatenation of some intermediate nodes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb, prod
 from typing import Any, ClassVar
@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 from numpy.random import Generator
 
 from ..errors import CourseError, bad_input
-from .base import SearchSpace, checked_fields
+from .base import SearchSpace, another, checked_fields
+from .graph import CellGraph, Edge, EdgeOptions, cell_of
 
 CELL_OPS = (
     "max_pool_3x3",
@@ -81,11 +82,19 @@ class Cell:
         """DARTS' flat list of (operation, input)."""
         return tuple(pair for pairs in self.nodes for pair in pairs)
 
-    def edges(self) -> Iterator[tuple[int, int, str]]:
+    def edges(self) -> Iterator[Edge]:
         """(source, target, operation) of each edge, two for each intermediate node. Node 2 is the first target."""
         for node, pairs in enumerate(self.nodes, start=INPUTS):
             for op, source in pairs:
-                yield source, node, op
+                yield Edge(source, node, op)
+
+    def graph(self, name: str, title: str) -> CellGraph:
+        labels = ("cₖ₋₂", "cₖ₋₁", *(str(INPUTS + k) for k in range(len(self.nodes))))
+        spoken = ("input k−2", "input k−1")
+        return CellGraph(name, title, labels, tuple(self.edges()), self.concat, INPUTS, True, spoken)
+
+    def cells(self) -> tuple[CellGraph, ...]:
+        return (self.graph("cell", "cell"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,25 @@ class Genotype:
     ) -> Genotype:
         """The genotype of DARTS' four lists. Raises `CourseError` for an unknown operation or input."""
         return cls(Cell.from_pairs(normal, normal_concat), Cell.from_pairs(reduce, reduce_concat))
+
+    def cells(self) -> tuple[CellGraph, ...]:
+        return self.normal.graph("normal", "normal cell"), self.reduce.graph("reduce", "reduction cell")
+
+    def options(self, cell: str, edge: int) -> EdgeOptions:
+        """The seven operations; from another one, one comes to them. Earlier nodes that the edge's node does not read
+        by its other edge."""
+        graph = cell_of(self, cell)
+        source, target, op = graph.edge(edge)
+        other = graph.edges[edge ^ 1].source
+        ops = CELL_OPS if op in CELL_OPS else (*CELL_OPS, op)
+        return EdgeOptions(ops, tuple(node for node in range(target) if node == source or node != other))
+
+    def with_edge(self, cell: str, edge: int, op: str | None = None, source: int | None = None) -> Genotype:
+        now = cell_of(self, cell).edge(edge)
+        part: Cell = getattr(self, cell)
+        pairs = list(part.pairs())
+        pairs[edge] = (op or now.op, now.source if source is None else source)
+        return replace(self, **{cell: Cell.from_pairs(pairs, part.concat)})
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "schema": 1} | {
@@ -146,6 +174,10 @@ class CellSpace(SearchSpace[Genotype]):
     """
 
     name = "cell"
+    architecture = Genotype
+    together = 3
+    """A child takes a node with both of its pairs: it reads earlier nodes by number, so it is valid beside any."""
+    inputs_kept = 2
 
     def __init__(self, nodes: int = 4, ops: Sequence[str] = CELL_OPS) -> None:
         if nodes < 1:
@@ -211,36 +243,20 @@ class CellSpace(SearchSpace[Genotype]):
         if not can:
             raise self.refuse("mutate")
         what = can[int(rng.integers(len(can)))]
-        cells = [arch.normal, arch.reduce]
-        which = int(rng.integers(2))
+        cell = arch.cells()[int(rng.integers(2))]
         node = int(rng.integers(0 if what == "op" else 1, self.nodes))
-        pairs = list(cells[which].nodes[node])
-        slot = int(rng.integers(2))
-        (op, source), (_, other) = pairs[slot], pairs[1 - slot]
+        place = 2 * node + int(rng.integers(2))
+        source, _, op = cell.edges[place]
         if what == "op":
-            ops = [o for o in self.ops if o != op]
-            pairs[slot] = (ops[int(rng.integers(len(ops)))], source)
-        else:
-            free = [s for s in range(node + INPUTS) if s not in (source, other)]
-            pairs[slot] = (op, free[int(rng.integers(len(free)))])
-        nodes = list(cells[which].nodes)
-        nodes[node] = (pairs[0], pairs[1])
-        cells[which] = Cell(tuple(nodes), cells[which].concat)
-        return Genotype(*cells)
+            return arch.with_edge(cell.name, place, op=another(self.ops, op, rng))
+        return arch.with_edge(cell.name, place, source=another(arch.options(cell.name, place).sources, source, rng))
 
-    def crossover(self, a: Genotype, b: Genotype, rng: Generator) -> Genotype:
-        """Half of the nodes from each parent, with both of their pairs: a node reads earlier nodes by number, so it
-        is valid beside any others."""
-        for parent in (a, b):
-            self.encode(parent)  # refuses what is not in this space
-        from_b = set(rng.permutation(2 * self.nodes)[: self.nodes].tolist())
-        nodes = [
-            pair[k in from_b]
-            for k, pair in enumerate(zip(a.normal.nodes + a.reduce.nodes, b.normal.nodes + b.reduce.nodes, strict=True))
-        ]
-        return Genotype(
-            Cell(tuple(nodes[: self.nodes]), a.normal.concat), Cell(tuple(nodes[self.nodes :]), a.reduce.concat)
-        )
+    @classmethod
+    def assemble(cls, kept: Mapping[str, Sequence[Edge]]) -> Genotype:
+        def cell(edges: Sequence[Edge]) -> Cell:
+            return Cell.from_pairs([(op, source) for source, _, op in edges], sorted({edge.target for edge in edges}))
+
+        return Genotype(cell(kept["normal"]), cell(kept["reduce"]))
 
     def all_cells(self) -> Iterator[Cell]:
         """Every cell as written, in the order of `encode`: for small spaces."""

@@ -1,4 +1,4 @@
-"""Which micro cells are the same function? Distinct cells by rule, and by the published benchmark's rule.
+"""Which micro cells are the same function?
 
 Every convolution edge owns its weights, so a cell is a formula over its input x with one free function for each
 convolution edge. Four facts decide when two formulas are equal:
@@ -17,7 +17,7 @@ from collections import Counter
 from functools import cache
 from itertools import permutations, product
 
-from .micro import MICRO_EDGES, MicroCell, MicroSpace
+from .micro import MicroCell, MicroSpace
 
 Terms = tuple[tuple[int, int, int], ...]
 """A sum as sorted (atom, pools, count): atom 0 is x, atom c >= 1 the c-th convolution."""
@@ -85,26 +85,3 @@ def distinct_classes() -> dict[Formula, tuple[MicroCell, ...]]:
 def canonical(cell: MicroCell) -> MicroCell:
     """The first cell, in the order of `MicroSpace.all_cells`, that computes the same function."""
     return distinct_classes()[canonical_key(cell)][0]
-
-
-def published_key(cell: MicroCell, none_is_zero: bool = True) -> str:
-    """The published benchmark's rule (NAS-Bench-201, section 2.1 and its code): a node is the sorted text of its
-    inputs, an operation wraps that text, a skip passes it on, and ``none`` of anything is zero (``none_is_zero``).
-
-    Two kinds of error follow. A convolution has no name of its own, so 2 c(x) and c_a(x) + c_b(x) read the same;
-    and a zero stays in a sum's text, pooling is opaque, so cells that are one function read differently.
-    """
-    text = {0: "0"}  # the rule's own letters, "0" the input and "#" zero: its sort order decides what it merges
-    for node in (1, 2, 3):
-        inputs = []
-        for (i, j), op in zip(MICRO_EDGES, cell.ops, strict=True):
-            if j != node:
-                continue
-            if none_is_zero and (op == "none" or text[i] == "#"):
-                inputs.append("#")
-            elif op == "skip_connect":
-                inputs.append(text[i])
-            else:
-                inputs.append(f"({text[i]})@{op}")
-        text[node] = "+".join(sorted(inputs))
-    return text[3]

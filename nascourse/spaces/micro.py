@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
 
-from numpy.random import Generator
-
 from ..errors import bad_input
 from .base import SearchSpace, checked_fields
+from .graph import CellGraph, Edge, EdgeOptions, cell_of
 
 MICRO_OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 MICRO_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -79,22 +78,27 @@ class MicroCell:
             )
         return cls(tuple(ops))
 
-    def edges(self) -> Iterator[tuple[int, int, str]]:
+    def edges(self) -> Iterator[Edge]:
         """(source, target, operation) of each edge, as written."""
         for (i, j), op in zip(MICRO_EDGES, self.ops, strict=True):
-            yield i, j, op
+            yield Edge(i, j, op)
 
-    def live_edges(self) -> tuple[tuple[int, int, str], ...]:
-        """The edges that carry something from the input to the output: what comes from nothing or reaches nothing
-        is dead, and a network is built without it."""
-        from_input, to_output = {0}, {3}
-        for i, j, op in self.edges():
-            if op != "none" and i in from_input:
-                from_input.add(j)
-        for i, j, op in reversed(tuple(self.edges())):
-            if op != "none" and j in to_output:
-                to_output.add(i)
-        return tuple((i, j, op) for i, j, op in self.edges() if op != "none" and i in from_input and j in to_output)
+    def live_edges(self) -> tuple[Edge, ...]:
+        """The edges that carry something from the input to the output: a network is built without the others."""
+        return self.cells()[0].live_edges
+
+    def cells(self) -> tuple[CellGraph, ...]:
+        return (CellGraph("cell", "micro cell", ("input 0", "1", "2", "output 3"), tuple(self.edges()), (3,)),)
+
+    def options(self, cell: str, edge: int) -> EdgeOptions:
+        cell_of(self, cell).edge(edge)
+        return EdgeOptions(MICRO_OPS)
+
+    def with_edge(self, cell: str, edge: int, op: str | None = None, source: int | None = None) -> MicroCell:
+        now = cell_of(self, cell).edge(edge)
+        if source not in (None, now.source):
+            raise bad_input(f"edge {now.source}→{now.target} of a micro cell", "another edge", "its wiring is fixed")
+        return MicroCell((*self.ops[:edge], op or now.op, *self.ops[edge + 1 :]))
 
 
 class MicroSpace(SearchSpace[MicroCell]):
@@ -102,6 +106,8 @@ class MicroSpace(SearchSpace[MicroCell]):
 
     name = "micro"
     size = len(MICRO_OPS) ** len(MICRO_EDGES)
+    ops = MICRO_OPS
+    architecture = MicroCell
 
     def choices(self, prefix: Sequence[int]) -> int:
         return len(MICRO_OPS) if len(prefix) < len(MICRO_EDGES) else 0
@@ -114,20 +120,9 @@ class MicroSpace(SearchSpace[MicroCell]):
             raise bad_input(tuple(decisions), "six numbers in 0..4", "encode a MicroCell to see the form")
         return MicroCell(tuple(MICRO_OPS[d] for d in decisions))
 
-    def mutate(self, arch: MicroCell, rng: Generator) -> MicroCell:
-        edge = int(rng.integers(len(MICRO_EDGES)))
-        others = [op for op in MICRO_OPS if op != arch.ops[edge]]
-        return MicroCell((*arch.ops[:edge], others[int(rng.integers(len(others)))], *arch.ops[edge + 1 :]))
-
-    def crossover(self, a: MicroCell, b: MicroCell, rng: Generator) -> MicroCell:
-        from_b = set(rng.permutation(len(MICRO_EDGES))[: len(MICRO_EDGES) // 2].tolist())
-        return MicroCell(tuple(b.ops[e] if e in from_b else a.ops[e] for e in range(len(MICRO_EDGES))))
-
-    def canonical(self, cell: MicroCell) -> MicroCell:
-        """The first cell, in the order of `all_cells`, that computes the same function (see `spaces.canonical`)."""
-        from .functions import canonical
-
-        return canonical(cell)
+    @classmethod
+    def assemble(cls, kept: Mapping[str, Sequence[Edge]]) -> MicroCell:
+        return MicroCell(tuple(op for _, _, op in kept["cell"]))
 
     def all_cells(self) -> Iterator[MicroCell]:
         """Every cell as written, in the order of `encode`."""

@@ -1,4 +1,4 @@
-"""Edits that know what an operation, an input, a skip connection and a cell are: mutations and crossovers by name.
+"""Mutations and crossovers that know what an operation, an input, a skip connection and a cell are.
 
 Each is a callable ``(space, architecture or two parents, rng) -> architecture``. Where there is nothing to change
 (no skip connection to remove) the architecture comes back as it was. What does not fit a space is refused by name.
@@ -6,55 +6,52 @@ Each is a callable ``(space, architecture or two parents, rng) -> architecture``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from numpy.random import Generator
 
-from .base import A, SearchSpace
-from .cell import INPUTS, Cell, CellSpace, Genotype, Pair
-from .micro import MICRO_OPS, MicroCell, MicroSpace
+from .base import C, SearchSpace, another
+from .cell import Genotype
+from .graph import NONE, Edge
 
-_SKIP, _NONE = "skip_connect", "none"
+_SKIP = "skip_connect"
+Place = tuple[str, int, Edge]
+"""A cell's name, the number of an edge in it, and the edge."""
 
 
-def change_operation(space: SearchSpace[A], arch: A, rng: Generator) -> A:
+def change_operation(space: SearchSpace[C], arch: C, rng: Generator) -> C:
     """Another operation in one place."""
-    ops, candidates = _operations(space, arch, "change an operation")
-    place = int(rng.integers(len(ops)))
-    return _with_operation(arch, place, _other(candidates, ops[place], rng))
+    places = _places(space, arch, "change an operation")
+    cell, k, edge = places[int(rng.integers(len(places)))]
+    return arch.with_edge(cell, k, op=another(space.ops, edge.op, rng))
 
 
-def remove_skip(space: SearchSpace[A], arch: A, rng: Generator) -> A:
+def remove_skip(space: SearchSpace[C], arch: C, rng: Generator) -> C:
     """One skip connection less: ``none`` in its place, or, where the space has no ``none`` (a node of a DARTS cell
     always reads two), another operation."""
-    ops, candidates = _operations(space, arch, "remove a skip connection")
-    skips = [place for place, op in enumerate(ops) if op == _SKIP]
+    skips = [place for place in _places(space, arch, "remove a skip connection") if place[2].op == _SKIP]
     if not skips:
         return arch
-    place = skips[int(rng.integers(len(skips)))]
-    return _with_operation(arch, place, _NONE if _NONE in candidates else _other(candidates, _SKIP, rng))
+    cell, k, _ = skips[int(rng.integers(len(skips)))]
+    return arch.with_edge(cell, k, op=NONE if NONE in space.ops else another(space.ops, _SKIP, rng))
 
 
-def rewire_input(space: SearchSpace[A], arch: A, rng: Generator) -> A:
-    """One operation of a genotype reads another earlier node, which its node does not read yet. A micro cell has an
-    edge between any two nodes, so there is nothing to rewire: refused."""
-    if not isinstance(arch, Genotype):
+def rewire_input(space: SearchSpace[C], arch: C, rng: Generator) -> C:
+    """One operation reads another earlier node, which its node does not read yet. Where the wiring is fixed, as in a
+    micro cell, which has an edge between any two nodes, there is nothing to rewire: refused."""
+    places = _places(space, arch, "rewire an input", ops=1)
+    sources = [arch.options(cell, k).sources for cell, k, _ in places]
+    if not any(sources):
         raise space.refuse("rewire an input")
-    space.encode(arch)  # refuses what is not in this space
-    pairs = _pairs(arch)
-    unread = {  # pairs 2k and 2k + 1 belong to one node
-        place: sorted(set(range(_node(arch, place))) - {source, pairs[place ^ 1][1]})
-        for place, (_, source) in enumerate(pairs)
-    }
-    places = [place for place, sources in unread.items() if sources]
-    if not places:
+    free = [place for place, offered in enumerate(sources) if len(offered) > 1]
+    if not free:
         return arch
-    place = places[int(rng.integers(len(places)))]
-    return _with_pair(arch, place, (pairs[place][0], unread[place][int(rng.integers(len(unread[place])))]))
+    place = free[int(rng.integers(len(free)))]
+    cell, k, edge = places[place]
+    return arch.with_edge(cell, k, source=another(sources[place], edge.source, rng))
 
 
-def swap_cells(space: SearchSpace[A], a: A, b: A, rng: Generator) -> A:
+def swap_cells(space: SearchSpace[C], a: C, b: C, rng: Generator) -> C:
     """The normal cell of the first parent and the reduction cell of the second."""
     if not isinstance(a, Genotype) or not isinstance(b, Genotype):
         raise space.refuse("take the normal cell from one parent and the reduction cell from the other")
@@ -63,44 +60,9 @@ def swap_cells(space: SearchSpace[A], a: A, b: A, rng: Generator) -> A:
     return child
 
 
-def _operations(space: SearchSpace[A], arch: A, what: str) -> tuple[tuple[str, ...], Sequence[str]]:
-    """The operations of an architecture, and those its space offers."""
-    if isinstance(arch, MicroCell) and isinstance(space, MicroSpace):
-        return arch.ops, MICRO_OPS
-    if isinstance(arch, Genotype) and isinstance(space, CellSpace) and len(space.ops) > 1:
-        space.encode(arch)  # refuses what is not in this space
-        return tuple(op for op, _ in _pairs(arch)), space.ops
-    raise space.refuse(what)
-
-
-def _other(candidates: Sequence[str], op: str, rng: Generator) -> str:
-    others = [candidate for candidate in candidates if candidate != op]
-    return others[int(rng.integers(len(others)))]
-
-
-def _with_operation(arch: A, place: int, op: str) -> A:
-    if isinstance(arch, MicroCell):
-        changed: Any = MicroCell((*arch.ops[:place], op, *arch.ops[place + 1 :]))
-        return changed
-    assert isinstance(arch, Genotype)
-    return _with_pair(arch, place, (op, _pairs(arch)[place][1]))
-
-
-def _pairs(arch: Genotype) -> tuple[Pair, ...]:
-    return arch.normal.pairs() + arch.reduce.pairs()
-
-
-def _node(arch: Genotype, place: int) -> int:
-    """The node that the pair at ``place`` feeds."""
-    return INPUTS + (place // 2) % len(arch.normal.nodes)
-
-
-def _with_pair(arch: Any, place: int, pair: Pair) -> Any:
-    pairs = list(_pairs(arch))
-    pairs[place] = pair
-    half = len(arch.normal.pairs())
-    normal, reduce = (
-        Cell.from_pairs(pairs[:half], arch.normal.concat),
-        Cell.from_pairs(pairs[half:], arch.reduce.concat),
-    )
-    return Genotype(normal, reduce)
+def _places(space: SearchSpace[C], arch: C, what: str, ops: int = 2) -> list[Place]:
+    """Every edge, of a space with at least so many operations."""
+    if len(space.ops) < ops or not isinstance(arch, space.architecture) or not hasattr(arch, "with_edge"):
+        raise space.refuse(what)
+    space.encode(arch)  # refuses what is not in this space
+    return [(cell.name, k, edge) for cell in arch.cells() for k, edge in enumerate(cell.edges)]

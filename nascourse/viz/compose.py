@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .scene import Box, Circle, Group, Item, Line, Polygon, Scene, Text
+from .items import Box, Circle, Group, Item, Line, Polygon, Text
+from .scene import Scene
 
 
 def moved(item: Item, dx: float, dy: float) -> Item:

@@ -9,9 +9,10 @@ from typing import Literal
 
 from ..errors import bad_input
 from .compose import moved_all
-from .layout import BEND, Layout, Strand, layered_layout
+from .items import Box, Circle, Group, Item, Line, Point, Text, marker, star, text_width
+from .layout import BEND, Layout, Level, Strand, layered_layout
 from .palette import CARD, FAINT, INK, MARK, MUTED, Style, operation_style
-from .scene import Box, Circle, Group, Item, Line, Point, Scene, Text, marker, text_width
+from .scene import Scene
 
 MARGIN = 18.0
 LABEL_SIZE = 12.0
@@ -74,46 +75,39 @@ def dag_scene(
     Groups are keyed ``node-NAME`` and ``edge-K``, K the position in ``edges``. Raises `CourseError` for an edge
     whose node is missing and for a cycle.
     """
-    names = [node.name for node in nodes]
-    for edge in edges:
-        for name in (edge.source, edge.target):
-            if name not in names:
-                raise bad_input(name, f"a node out of {', '.join(names)}", "add the node or mend the edge")
-    bundles = _bundles(edges)
+    place = {node.name: k for k, node in enumerate(nodes)}
+    for name in (name for edge in edges for name in (edge.source, edge.target)):
+        if name not in place:
+            raise bad_input(name, f"a node out of {', '.join(place)}", "add the node or mend the edge")
+    bundles: dict[object, Bundle] = {}
+    for k, edge in enumerate(edges):
+        bundles.setdefault(k if edge.text else (edge.source, edge.target), []).append((k, edge))
     pill_width = max([label_width, *(text_width(e.text, LABEL_SIZE) + 34 for e in edges if e.text)])
     strands = tuple(
         Strand(
-            names.index(bundle[0][1].source),
-            names.index(bundle[0][1].target),
+            place[edge.source],
+            place[edge.target],
             max(6.0, 3.6 * (len(bundle) - 1) + 4.0),
-            (pill_width, PILL) if bundle[0][1].text else (0.0, 0.0),
+            (pill_width, PILL) if edge.text else (0.0, 0.0),
         )
-        for bundle in bundles
+        for bundle in bundles.values()
+        for _, edge in bundle[:1]
     )
     sizes = tuple(_size(node) for node in nodes)
     layout = layered_layout(sizes, strands)
-    left, top = MARGIN, MARGIN + (26 if title else 0)
-    ports = _ports(nodes, sizes, strands, layout)
-    lines: list[Item] = []
-    for bundle, strand_ports, levels, label in zip(bundles, ports, layout.levels, layout.labels, strict=True):
-        lines += _draw_bundle(bundle, strand_ports, levels, label, pill_width)
-    discs = [_draw_node(node, point, size) for node, point, size in zip(nodes, layout.nodes, sizes, strict=True)]
     width = max(layout.width, text_width(title, 15, True)) + 2 * MARGIN
+    left, top = (width - layout.width) / 2, MARGIN + (26 if title else 0)
+    ports = _ports(nodes, sizes, strands, layout)
+    items: list[Item] = []
+    for bundle, ends, levels, label in zip(bundles.values(), ports, layout.levels, layout.labels, strict=True):
+        items += _draw_bundle(bundle, ends, levels, label, pill_width)
+    items += [_draw_node(node, *at, *size) for node, at, size in zip(nodes, layout.nodes, sizes, strict=True)]
     heading = (Text(width / 2, MARGIN + 6, title, 15, bold=True),) if title else ()
-    body = moved_all((*lines, *discs), left + (width - 2 * MARGIN - layout.width) / 2, top)
-    return Scene(width, top + layout.height + MARGIN, (*heading, *body), alt)
+    return Scene(width, top + layout.height + MARGIN, (*heading, *moved_all(items, left, top)), alt)
 
 
 Bundle = list[tuple[int, DagEdge]]
 """Edges that are laid out as one strand, each with its position."""
-
-
-def _bundles(edges: Sequence[DagEdge]) -> list[Bundle]:
-    bundles: dict[object, Bundle] = {}
-    for k, edge in enumerate(edges):
-        key: object = k if edge.text else (edge.source, edge.target)
-        bundles.setdefault(key, []).append((k, edge))
-    return list(bundles.values())
 
 
 def _size(node: DagNode) -> tuple[float, float]:
@@ -150,7 +144,7 @@ def _ports(
     return [(leaving[k], entering[k]) for k in range(len(strands))]
 
 
-def _route(start: Port, end: Port, levels: Sequence[tuple[float, float, float]], shift: float) -> tuple[Point, ...]:
+def _route(start: Port, end: Port, levels: Sequence[Level], shift: float) -> tuple[Point, ...]:
     """Cubic Bézier points from port to port, level inside each rank."""
     reach = BEND * 0.55
     (x, y), (ux, uy) = start
@@ -164,7 +158,7 @@ def _route(start: Port, end: Port, levels: Sequence[tuple[float, float, float]],
 
 
 def _draw_bundle(
-    bundle: Bundle, ports: tuple[Port, Port], levels: Sequence[tuple[float, float, float]], label: Point, pill: float
+    bundle: Bundle, ports: tuple[Port, Port], levels: Sequence[Level], label: Point, pill_width: float
 ) -> list[Item]:
     drawn: list[Item] = []
     for place, (k, edge) in enumerate(bundle):
@@ -175,7 +169,8 @@ def _draw_bundle(
         items: list[Item] = [Line(points, MARK, edge.width + 8, curved=True)] if edge.changed else []
         items.append(Line(points, stroke, 1.6 if grey and alone else edge.width, dash, curved=True, arrow=alone))
         if edge.text:
-            items += _draw_label(edge, label, pill)
+            line = 2.4 if edge.changed else 1.2
+            items += pill(*label, edge.style, edge.text, pill_width, line=line, dead=grey, changed=edge.changed)
         drawn.append(Group(tuple(items), f"edge-{k}", edge.title))
     if len(bundle) > 1:
         tip, (ux, uy) = ports[1]
@@ -183,45 +178,36 @@ def _draw_bundle(
     return drawn
 
 
-def _draw_label(edge: DagEdge, at: Point, width: float) -> list[Item]:
-    (x, y), style = at, edge.style
-    grey = edge.dead or edge.op == "none"
-    stroke, ink = (FAINT, MUTED) if grey else (style.color, INK)
-    items: list[Item] = [
-        Box(
-            x - width / 2,
-            y - PILL / 2,
-            width,
-            PILL,
-            fill=CARD if grey else style.tint,
-            stroke=stroke,
-            line=2.4 if edge.changed else 1.2,
-            dash=(3.0, 3.0) if grey else (),
-            radius=2.0 if edge.changed else PILL / 2,
-        )
-    ]
-    if style.marker:
-        items.append(marker(style.marker, x - width / 2 + 13, y, 9, stroke))
-    items.append(Text(x + (8 if style.marker else 0), y, edge.text, LABEL_SIZE, ink))
-    if edge.changed:
-        items += [
-            marker("*", x + width / 2 - 3, y - PILL / 2 + 2, 17, INK),
-            marker("*", x + width / 2 - 3, y - PILL / 2 + 2, 9, MARK),
-        ]
-    return items
+def pill(
+    x: float,
+    y: float,
+    style: Style,
+    words: str,
+    width: float,
+    height: float = PILL,
+    line: float = 1.2,
+    *,
+    dead: bool = False,
+    changed: bool = False,
+) -> tuple[Item, ...]:
+    """An operation's label around (x, y): its marker and its name in its colours. Dead: greyed and dashed. Changed:
+    square, with a star."""
+    color, ink = (FAINT, MUTED) if dead else (style.color, INK)
+    left, top = x - width / 2, y - height / 2
+    fill, dash, radius = CARD if dead else style.tint, (3.0, 3.0) if dead else (), 2.0 if changed else height / 2
+    return (
+        Box(left, top, width, height, fill, color, line, dash, radius),
+        *((marker(style.marker, left + 13, y, 9, color),) if style.marker else ()),
+        Text(x + (8 if style.marker else 0), y, words, LABEL_SIZE, ink),
+        *(star(left + width - 3, top + 2, 17) if changed else ()),
+    )
 
 
-def _draw_node(node: DagNode, at: Point, size: tuple[float, float]) -> Item:
-    (x, y), (width, height) = at, size
+def _draw_node(node: DagNode, x: float, y: float, width: float, height: float) -> Group:
     if node.op:
         style = operation_style(node.op)
-        box = Box(x - width / 2, y - height / 2, width, height, style.tint, style.color, 1.6, radius=height / 2)
-        label = Text(x + 8, y, style.label, LABEL_SIZE, INK)
-        return Group(
-            (box, marker(style.marker, x - width / 2 + 13, y, 9, style.color), label), f"node-{node.name}", node.op
-        )
-    stroke, ink = (FAINT, MUTED) if node.dead else (INK, INK)
-    dash = _DEAD_DASH if node.dead else ()
+        return Group(pill(x, y, style, style.label, width, height, 1.6), f"node-{node.name}", node.op)
+    stroke, ink, dash = (FAINT, MUTED, _DEAD_DASH) if node.dead else (INK, INK, ())
     shape: Item = Circle(x, y, RADIUS, CARD, stroke, 1.8, dash)
     if node.shape == "box":
         shape = Box(x - width / 2, y - height / 2, width, height, "#EEF1F4", stroke, 1.8, dash, radius=5)

@@ -1,169 +1,126 @@
 """The cell editor: change a cell by mouse or keyboard and see at once what that makes of the network.
 
 The picture is a `Scene` as everywhere in the course; ``editor.js`` only makes its edges answer to clicks and keys. What
-an act does is decided here, in pure functions from cell to cell, so Python and the browser do the same.
+an edge may become is the architecture's to say; which of it comes next is decided here, so Python and the browser do
+the same.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anywidget
 import traitlets
 
 from ..errors import CourseError, bad_input
-from ..networks.receptive_field import Measures, measure
-from ..spaces.cell import CELL_OPS, INPUTS, Cell, Genotype
-from ..spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell
-from .cells import cell_scene, micro_cell_scene
+from ..networks.build import Measures, measure, small
+from ..spaces.base import C, CellArchitecture
+from ..spaces.graph import CellGraph, Edge, cell_of
+from .cells import cell_scene
 from .compose import above
+from .items import Text
 from .palette import MUTED, operation_style
-from .scene import Scene, Text, picture_bundle
-from .stack import CELL_NAMES, WIDTH, Place, places, stack_scene
+from .scene import Scene, picture_bundle
+from .stack import WIDTH, stack_scene
 
-Arch = MicroCell | Genotype
-AnyCell = MicroCell | Cell
-
-SMALL_NETS: dict[type, dict[str, Any]] = {
-    MicroCell: {"channels": 16, "cells": (2, 2, 2)},
-    Genotype: {"channels": 16, "cells": 6},
-}
-"""The networks measured where none is asked for: small, so that the numbers follow a click at once."""
+T = TypeVar("T")
 
 _HELP = (
     "Click an edge, or Tab to it and press Enter: its next operation (with Shift: the one before). "
-    "Up and Down do the same, Left and Right go to another edge.{rewire} Ctrl+Z undoes."
+    "Up and Down do the same, Left and Right go to another edge.{more} Ctrl+Z undoes."
 )
-_HELP_REWIRE = " R: its next input. Click a cell of the network, or its button, to see inside it."
+_HELP_REWIRE = " R: its next input."
+_HELP_CELLS = " Click a cell of the network, or its button, to see inside it."
 
 
-def cells_of(arch: Arch) -> dict[str, AnyCell]:
-    """The cells of an architecture by name. Raises `CourseError` for one that cannot be edited."""
-    match arch:
-        case MicroCell():
-            return {"cell": arch}
-        case Genotype():
-            return {"normal": arch.normal, "reduce": arch.reduce}
-    raise bad_input(arch, "a MicroCell or a Genotype", "edit another architecture by its constructor")
-
-
-def with_cell(arch: Arch, part: str, cell: AnyCell) -> Arch:
-    """The architecture with the cell called ``part`` replaced."""
-    if isinstance(arch, Genotype) and isinstance(cell, Cell):
-        return replace(arch, **{part: cell})
-    assert isinstance(cell, MicroCell)
-    return cell
-
-
-def step_operation(cell: AnyCell, edge: int, by: int = 1) -> tuple[AnyCell, int]:
-    """The cell with the operation of an edge moved on by ``by`` in its space's list, and the edge's new place: the
-    two edges of a genotype's node are kept in an order of their own.
+def step_operation(arch: C, cell: str, edge: int, by: int = 1) -> tuple[C, int]:
+    """The architecture with the operation of an edge moved on by ``by`` among those it may have, and the edge's new
+    place: an architecture may keep its edges in an order of its own.
 
     Raises `CourseError` for an edge that is not there.
     """
-    edges = _checked(cell, edge)
-    op = edges[edge][2]
-    ops: tuple[str, ...] = MICRO_OPS if isinstance(cell, MicroCell) else CELL_OPS
-    if op not in ops:  # another published cell's operation: leaving it, one comes to the seven
-        ops = (*ops, op)
-    op = ops[(ops.index(op) + by) % len(ops)]
-    if isinstance(cell, MicroCell):
-        return MicroCell((*cell.ops[:edge], op, *cell.ops[edge + 1 :])), edge
-    return _with_pair(cell, edge, op, edges[edge][0])
+    source, target, op = cell_of(arch, cell).edge(edge)
+    op = _moved(arch.options(cell, edge).ops, op, by)
+    return _placed(arch.with_edge(cell, edge, op=op), cell, Edge(source, target, op))
 
 
-def step_input(cell: AnyCell, edge: int, by: int = 1) -> tuple[AnyCell, int]:
-    """The cell with an edge rewired to the next (``by`` = 1) earlier node that its target does not read yet, and the
-    edge's new place.
-
-    Raises `CourseError` for a micro cell, whose wiring is fixed, and where every earlier node is read already.
-    """
-    source, target, op = _checked(cell, edge)[edge]
-    if isinstance(cell, MicroCell):
-        raise bad_input(f"edge {source}→{target} of a micro cell", "an edge of a genotype", "its wiring is fixed")
-    other = cell.nodes[target - INPUTS][1 - edge % 2][1]
-    free = [node for node in range(target) if node == source or node != other]
+def step_input(arch: C, cell: str, edge: int, by: int = 1) -> tuple[C, int]:
+    """The architecture with an edge rewired to the next (``by`` = 1) of the nodes that it may read, and the edge's new
+    place. Raises `CourseError` where the wiring is fixed, and where every earlier node is read already."""
+    graph = cell_of(arch, cell)
+    source, target, op = graph.edge(edge)
+    free = arch.options(cell, edge).sources
+    if not free:
+        raise bad_input(f"edge {source}→{target} of a {graph.title}", "an edge of a genotype", "its wiring is fixed")
     if len(free) == 1:
-        raise bad_input(
-            f"node {target}, which reads {other} and {source}", "a node with a choice", "rewire a later node"
-        )
-    return _with_pair(cell, edge, op, free[(free.index(source) + by) % len(free)])
+        others = [other.source for k, other in enumerate(graph.edges) if other.target == target and k != edge]
+        read = " and ".join(map(str, [*others, source]))
+        raise bad_input(f"node {target}, which reads {read}", "a node with a choice", "rewire a later node")
+    source = _moved(free, source, by)
+    return _placed(arch.with_edge(cell, edge, source=source), cell, Edge(source, target, op))
 
 
-def _checked(cell: AnyCell, edge: int) -> list[tuple[int, int, str]]:
-    edges = list(cell.edges())
-    if edge not in range(len(edges)):
-        raise bad_input(edge, f"an edge in 0..{len(edges) - 1}", "count the cell's edges from 0")
-    return edges
+def _moved(options: tuple[T, ...], now: T, by: int) -> T:
+    return options[(options.index(now) + by) % len(options)]
 
 
-def _with_pair(cell: Cell, edge: int, op: str, source: int) -> tuple[Cell, int]:
-    pairs = list(cell.pairs())
-    pairs[edge] = (op, source)
-    changed = Cell.from_pairs(pairs, cell.concat)
-    node = edge // 2
-    return changed, 2 * node + changed.nodes[node].index((op, source))
+def _placed(arch: C, cell: str, edge: Edge) -> tuple[C, int]:
+    return arch, cell_of(arch, cell).edges.index(edge)
 
 
-def changed_edges(old: Arch, new: Arch) -> dict[str, tuple[int, ...]]:
+def changed_edges(old: CellArchitecture, new: CellArchitecture) -> dict[str, tuple[int, ...]]:
     """For each cell of ``new`` its edges that ``old`` does not have."""
-    before = cells_of(old)
     found = {}
-    for part, cell in cells_of(new).items():
-        fresh = Counter(cell.edges()) - Counter(before[part].edges())
-        found[part] = tuple(k for k, edge in enumerate(cell.edges()) if edge in fresh)
+    for before, cell in zip(old.cells(), new.cells(), strict=True):
+        fresh = Counter(cell.edges) - Counter(before.edges)
+        found[cell.name] = tuple(k for k, edge in enumerate(cell.edges) if edge in fresh)
     return found
 
 
 def editor_scene(
-    arch: Arch,
+    arch: CellArchitecture,
     measures: Measures,
-    stack: tuple[Place, ...],
     part: str = "",
     changed: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Scene:
     """What the editor shows: the network's measures, the cell called ``part`` (empty: every cell) with its changed
     edges marked, and where in the network it sits."""
-    cells = cells_of(arch)
-    drawn = [
-        _draw_cell(cell, (changed or {}).get(name, ()), CELL_NAMES[name].capitalize() if len(cells) > 1 else "")
-        for name, cell in cells.items()
-        if part in ("", name)
+    cells = arch.cells()
+    scenes = [
+        cell_scene(cell, (changed or {}).get(cell.name, ()), cell.title.capitalize() if len(cells) > 1 else "")
+        for cell in cells
+        if part in ("", cell.name)
     ]
+    if measures.places:
+        scenes.append(stack_scene(measures.places, part))
     facts = _facts(measures)
     header: list[Text] = []
     for k, (name, value) in enumerate(facts.items()):
         x = WIDTH * (2 * k + 1) / (2 * len(facts))
         header += [Text(x, 22, value, 17, bold=True), Text(x, 43, name, 12, MUTED)]
-    below = stack_scene(stack, part)
-    alt = " ".join(scene.alt for scene in (*drawn, below)) + f" {_sentence(facts)}."
-    return above(Scene(WIDTH, 54, tuple(header), ""), *drawn, below, alt=alt)
-
-
-def _draw_cell(cell: AnyCell, changed: tuple[int, ...], title: str) -> Scene:
-    if isinstance(cell, MicroCell):
-        return micro_cell_scene(cell, [MICRO_EDGES[k] for k in changed], title)
-    return cell_scene(cell, changed, title)
+    alt = " ".join(scene.alt for scene in scenes) + f" {_sentence(facts)}."
+    return above(Scene(WIDTH, 54, tuple(header), ""), *scenes, alt=alt)
 
 
 def _facts(m: Measures, before: Measures | None = None) -> dict[str, str]:
     """Name and value of what is measured; with the change since ``before``."""
-
-    def changed_by(now: int, then: int) -> str:
-        return _short(now) + (f" ({'+' if now > then else '−'}{_short(abs(now - then))})" if now != then else "")
-
     b = before or m
-    return {
-        "parameters": changed_by(m.params, b.params),
-        "multiply-adds per image": changed_by(m.macs, b.macs),
-        "pixels of receptive field": changed_by(m.receptive_field, b.receptive_field),
-        "paths": changed_by(m.paths, b.paths),
+    values = {
+        "parameters": (m.params, b.params),
+        "multiply-adds per image": (m.macs, b.macs),
+        "pixels of receptive field": (m.receptive_field, b.receptive_field),
+        "paths": (m.paths, b.paths),
     }
+    facts = {}
+    for name, (now, then) in values.items():
+        if now is not None and then is not None:
+            change = f" ({'+' if now > then else '−'}{_short(abs(now - then))})" if now != then else ""
+            facts[name] = _short(now) + change
+    return facts
 
 
 def _sentence(facts: Mapping[str, str]) -> str:
@@ -174,18 +131,17 @@ def _short(number: int) -> str:
     return f"{number:,}" if number < 10**10 else f"{number:.1e}".replace("e+", " × 10^")
 
 
-def _edge_label(part: str, edge: tuple[int, int, str]) -> str:
+def _edge_label(cell: CellGraph, edge: Edge) -> str:
     """An edge in words, for its aria-label and the sentence."""
     source, target, op = edge
-    names = {} if part == "cell" else {0: "input k−2", 1: "input k−1"}
-    return f"edge from {names.get(source, f'node {source}')} to node {target}: {operation_style(op).label}"
+    return f"edge from {cell.words(source)} to {cell.words(target)}: {operation_style(op).label}"
 
 
 class CellEditor(anywidget.AnyWidget):
-    """Edit a `MicroCell` or a `Genotype`; ``arch`` is the architecture as it is now, and may be set.
+    """Edit an architecture of cells (a `MicroCell`, a `Genotype`); ``arch`` is it as it is now, and may be set.
 
     ``net``: keywords of the network that is measured, and ``image`` (channels, height, width); left out, a small one
-    (`SMALL_NETS`). Watch the edits with ``editor.observe(f, "arch")``. Without a kernel a notebook shows a PNG.
+    (`networks.build.small`). Watch the edits with ``editor.observe(f, "arch")``; without a kernel there is a PNG.
     Raises `CourseError` for another architecture or a network that cannot be built; an edit that fails in the browser
     leaves the cell as it was and shows the message.
     """
@@ -195,7 +151,7 @@ class CellEditor(anywidget.AnyWidget):
 
     arch = traitlets.Any()
     part = traitlets.Unicode().tag(sync=True)
-    """The cell that is shown: ``cell`` of a micro cell; ``normal`` or ``reduce`` of a genotype."""
+    """The name of the cell that is shown."""
     parts = traitlets.Dict().tag(sync=True)
     picture = traitlets.Unicode().tag(sync=True)
     edges = traitlets.Dict().tag(sync=True)
@@ -211,33 +167,34 @@ class CellEditor(anywidget.AnyWidget):
     can_rewire = traitlets.Bool(False).tag(sync=True)
     answered = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, arch: Arch, net: Mapping[str, Any] | None = None) -> None:
-        parts = cells_of(arch)
-        settings = dict(SMALL_NETS[type(arch)] if net is None else net)
-        self._measure: Callable[[Arch], Measures] = lru_cache(maxsize=1024)(lambda a: measure(a, **settings))
-        self._stack: Callable[[Arch], tuple[Place, ...]] = lambda a: places(a, **settings)
+    def __init__(self, arch: CellArchitecture, net: Mapping[str, Any] | None = None) -> None:
+        if not hasattr(arch, "with_edge"):
+            raise bad_input(arch, "an architecture of cells, as a MicroCell or a Genotype is", "use its constructor")
+        settings = dict(small(arch) if net is None else net)
+        self._measure: Callable[[CellArchitecture], Measures] = lru_cache(1024)(lambda a: measure(a, **settings))
         self._measure(arch)
         self._start = arch
-        self._past: list[Arch] = []
+        self._past: list[CellArchitecture] = []
         self._moving: list[str] = []
         self._changed: dict[str, tuple[int, ...]] = {}
-        rewires = isinstance(arch, Genotype)
+        cells = arch.cells()
+        rewires = any(arch.options(cell.name, k).sources for cell in cells for k in range(len(cell.edges)))
         super().__init__(
-            parts={part: CELL_NAMES[part] for part in parts} if rewires else {},
+            parts={cell.name: cell.title for cell in cells} if len(cells) > 1 else {},
             can_rewire=rewires,
-            help=_HELP.format(rewire=_HELP_REWIRE if rewires else ""),
-            part=next(iter(parts)),
+            help=_HELP.format(more=_HELP_REWIRE * rewires + _HELP_CELLS * (len(cells) > 1)),
+            part=cells[0].name,
         )
         self.arch = arch
         self.on_msg(self._act)
 
     def step(self, edge: int, by: int = 1) -> None:
         """Move on the operation of an edge of the shown cell: what a click does."""
-        self._edit(edge, *step_operation(self._cell, edge, by))
+        self._edit(edge, *step_operation(self.arch, self.part, edge, by))
 
     def rewire(self, edge: int, by: int = 1) -> None:
         """Move on the input of an edge of the shown cell: what the key R does."""
-        self._edit(edge, *step_input(self._cell, edge, by))
+        self._edit(edge, *step_input(self.arch, self.part, edge, by))
 
     def undo(self) -> None:
         """Take the last change back, whoever made it; nothing where there is none."""
@@ -259,19 +216,15 @@ class CellEditor(anywidget.AnyWidget):
     @property
     def scene(self) -> Scene:
         """The picture as it is now."""
-        return editor_scene(self.arch, self.measures, self._stack(self.arch), self.part, self._changed)
+        return editor_scene(self.arch, self.measures, self.part, self._changed)
 
-    @property
-    def _cell(self) -> AnyCell:
-        return cells_of(self.arch)[self.part]
-
-    def _edit(self, edge: int, cell: AnyCell, place: int) -> None:
+    def _edit(self, edge: int, arch: CellArchitecture, place: int) -> None:
         self._moving = [f"edge-{edge}", f"edge-{place}"]
-        self.arch = with_cell(self.arch, self.part, cell)
+        self.arch = arch
 
     @traitlets.validate("arch")
-    def _check_arch(self, proposal: traitlets.Bunch) -> Arch:
-        arch: Arch = proposal["value"]
+    def _check_arch(self, proposal: traitlets.Bunch) -> CellArchitecture:
+        arch: CellArchitecture = proposal["value"]
         if type(arch) is not type(self._start):
             raise bad_input(arch, f"a {type(self._start).__name__}, as at the start", "make another editor for it")
         self._measure(arch)  # what cannot be measured is refused before anything has changed
@@ -279,10 +232,7 @@ class CellEditor(anywidget.AnyWidget):
 
     @traitlets.validate("part")
     def _check_part(self, proposal: traitlets.Bunch) -> str:
-        known = cells_of(self._start)
-        if proposal["value"] not in known:
-            raise bad_input(proposal["value"], f"a cell out of {', '.join(known)}", "check the spelling")
-        return proposal["value"]
+        return cell_of(self._start, proposal["value"]).name
 
     @traitlets.observe("arch")
     def _follow(self, change: traitlets.Bunch) -> None:
@@ -305,22 +255,24 @@ class CellEditor(anywidget.AnyWidget):
             with self.hold_sync():
                 self._draw()
                 self.moved = []
-                self.sentence = f"The {CELL_NAMES[self.part]} is shown."
+                self.sentence = f"The {cell_of(self.arch, self.part).title} is shown."
 
     def _say_changed(self) -> str:
         changed = [(part, k) for part, edges in self._changed.items() for k in edges]
         if len(changed) != 1:
             return f"{len(changed)} edges changed. "
         part, k = changed[0]
-        words = _edge_label(part, list(cells_of(self.arch)[part].edges())[k])
-        return (words if part == "cell" else f"{CELL_NAMES[part]}, {words}").capitalize() + ". "
+        cell = cell_of(self.arch, part)
+        words = _edge_label(cell, cell.edges[k])
+        return (f"{cell.title}, {words}" if self.parts else words).capitalize() + ". "
 
     def _draw(self) -> None:
         self.error = ""
         self.picture = self.scene.svg()
-        stack = enumerate(self._stack(self.arch))
+        stack = enumerate(self.measures.places)
         self.doors = {f"place-{k}": place.part for k, place in stack if place.part in self.parts}
-        self.edges = {f"edge-{k}": _edge_label(self.part, edge) for k, edge in enumerate(self._cell.edges())}
+        cell = cell_of(self.arch, self.part)
+        self.edges = {f"edge-{k}": _edge_label(cell, edge) for k, edge in enumerate(cell.edges)}
 
     def _act(self, _: object, content: dict[str, Any], __: object) -> None:
         """What the browser asks for. A refusal is shown; anything else that goes wrong is shown and raised."""
@@ -349,7 +301,7 @@ class CellEditor(anywidget.AnyWidget):
             raise
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        scene = editor_scene(self.arch, self.measures, self._stack(self.arch), changed=self._changed)
+        scene = editor_scene(self.arch, self.measures, changed=self._changed)
         data, metadata = picture_bundle(scene.png(), scene.alt, scene.width, scene.height)
         live, _ = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return {**live, **data, "text/plain": f"{type(self).__name__}: {scene.alt}"}, metadata

@@ -120,10 +120,14 @@ class Explorer(VBox):
         return {**live, **data, "text/plain": f"{type(self).__name__}: {scene.alt}"}, metadata
 
 
-def player(steps: int, description: str = "step", interval: int = 100) -> tuple[Play, IntSlider]:
-    """Play, pause and drag through ``steps`` recorded steps, ``interval`` milliseconds each; both widgets belong in
-    the panel, the slider is the control."""
-    play = Play(min=0, max=steps - 1, interval=interval)
-    slider = IntSlider(min=0, max=steps - 1, description=description)
+def player(
+    steps: int, description: str = "step", interval: int = 100, *, start: int = 0, width: int = 300, label: int = 80
+) -> tuple[Play, IntSlider]:
+    """Play, pause and drag through ``steps`` recorded steps, ``interval`` milliseconds each, from ``start``; both
+    widgets belong in the panel, the slider is the control. width, label: of the slider and its name, in pixels."""
+    shared = {"value": start, "min": 0, "max": steps - 1}  # on the page the first's value is copied to the second
+    style, layout = {"description_width": f"{label}px"}, Layout(width=f"{width}px")
+    play = Play(**shared, interval=interval)
+    slider = IntSlider(**shared, description=description, style=style, layout=layout)
     jslink((play, "value"), (slider, "value"))
     return play, slider

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,17 +15,6 @@ from numpy.typing import ArrayLike
 
 from ..errors import bad_input
 from .palette import CARD, INK, MUTED, RULE, SERIES, Style
-
-__all__ = [
-    "accuracy_scatter",
-    "blank",
-    "chart",
-    "dress",
-    "images_grid",
-    "line_dash",
-    "search_curve",
-    "series_style",
-]
 
 _DPI = 100
 
@@ -86,16 +76,9 @@ def search_curve(
             low, median, high = np.nanquantile(best, (0.25, 0.5, 0.75), axis=0)
         if len(best) > 1 and (bands is None or name in bands):
             axes.fill_between(trials, low, high, color=style.color, alpha=0.15, linewidth=0)
+        every = max(1, len(trials) // 8)
         axes.plot(
-            trials,
-            median,
-            color=style.color,
-            linewidth=2,
-            linestyle=line_dash(style, 2),
-            marker=style.marker,
-            markevery=max(1, len(trials) // 8),
-            markersize=5,
-            label=name,
+            trials, median, **line_style(style, 2), marker=style.marker, markevery=every, markersize=5, label=name
         )
     if optimum is not None:
         axes.axhline(optimum, color=INK, linewidth=1, linestyle=":", label="best there is")
@@ -146,8 +129,7 @@ def images_grid(images: ArrayLike, labels: Sequence[str], columns: int = 8) -> F
         )
     columns = min(columns, len(labels))
     rows = math.ceil(len(labels) / columns)
-    figure = Figure(figsize=(0.92 * columns, 1.12 * rows), dpi=_DPI, facecolor=CARD, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank(92 * columns, 112 * rows)
     for k, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.axis("off")
         if k < len(labels):
@@ -155,6 +137,12 @@ def images_grid(images: ArrayLike, labels: Sequence[str], columns: int = 8) -> F
             axes.imshow(image, cmap="gray", interpolation="nearest")
             axes.set_title(labels[k], fontsize=8, color=INK, y=-0.26)
     return figure
+
+
+def line_style(style: Style, width: float) -> dict[str, Any]:
+    """Keywords of a line so many points wide in this style, for `Axes.plot`; Matplotlib counts dashes in widths."""
+    dash = (0.0, tuple(length / width for length in style.dash)) if style.dash else "-"
+    return {"color": style.color, "linewidth": width, "linestyle": dash}
 
 
 def line_dash(style: Style, width: float) -> str | tuple[float, tuple[float, ...]]:

@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..evaluation.tabular import TabularBenchmark, neighbour_correlations
-from ..spaces.micro import MicroCell
+from ..spaces.base import Architecture
 from .figures import accuracy_scatter, chart, search_curve, series_style
 from .palette import INK, RULE
+from .plane import number
 
 
 def regret_curves(
@@ -49,43 +50,34 @@ def seed_agreement(table: TabularBenchmark, a: int = 0, b: int = 1, top: int = 1
         ylabel=f"validation accuracy, seed {b}",
     )
     axes = figure.axes[0]
-    low, high = np.nanmin(both), np.nanmax(both)
-    axes.plot([low, high], [low, high], color=INK, linewidth=1, linestyle=":")
-    edge = _zoom_in(axes, np.fmin(both[:, 0], both[:, 1]))
-    if edge is not None:
+    axes.axline((0.5, 0.5), slope=1, color=INK, linewidth=1, linestyle=":")
+    if (edge := _zoom_in(axes, np.fmin(both[:, 0], both[:, 1]))) is not None:
         axes.set_xlim(left=edge)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.2f}")
     return figure
 
 
-def accuracy_landscape(table: TabularBenchmark, marked: Mapping[str, Sequence[MicroCell]] | None = None) -> Figure:
+def accuracy_landscape(table: TabularBenchmark, marked: Mapping[str, Sequence[Architecture]] | None = None) -> Figure:
     """Mean validation accuracy of each distinct cell that is in the table against its parameters; ``marked``: cells to
     be drawn on top, by name (what a search found, for one). Zoomed in where a few lie far below all others, as the cell
     does that computes nothing and guesses; a note says how many."""
-    cells = [table.cell(int(row)) for row in table.best_rows()]
-    groups = {"distinct cells": cells} | {name: list(some) for name, some in (marked or {}).items()}
+    groups: dict[str, Sequence[Architecture]] = {"distinct cells": [table.cell(int(r)) for r in table.best_rows()]}
+    results = {name: [table.evaluate(cell) for cell in some] for name, some in (groups | dict(marked or {})).items()}
     figure = accuracy_scatter(
-        {
-            name: ([r.params for r in results], [r.accuracy for r in results])
-            for name, some in groups.items()
-            for results in [[table.evaluate(cell) for cell in some]]
-        }
+        {name: ([r.params for r in some], [r.accuracy for r in some]) for name, some in results.items()}
     )
-    axes = figure.axes[0]
-    _zoom_in(axes, table.means)
-    if legend := axes.get_legend():
+    _zoom_in(figure.axes[0], table.means)
+    if legend := figure.axes[0].get_legend():
         legend.set_loc("center right")  # large cells are good ones: there is room below them
     return figure
 
 
-def _zoom_in(axes: Axes, accuracies: ArrayLike) -> float | None:
+def _zoom_in(axes: Axes, accuracies: NDArray[np.float64]) -> float | None:
     """Leave out, at the bottom, what lies further below the lowest thousandth than a tenth of all others' range; the
     edge of the picture, or None where nothing does."""
-    values = np.asarray(accuracies, dtype=float)
-    values = values[~np.isnan(values)]
-    low, high = float(np.quantile(values, 0.001)), float(values.max())
-    edge = low - (high - low) / 10
-    hidden = int((values < edge).sum())
+    low, high = np.nanquantile(accuracies, (0.001, 1))
+    edge = float(low - (high - low) / 10)
+    hidden = int((accuracies < edge).sum())
     if not hidden:
         return None
     axes.set_ylim(bottom=edge)
@@ -95,16 +87,15 @@ def _zoom_in(axes: Axes, accuracies: ArrayLike) -> float | None:
 
 
 def neighbour_correlation(table: TabularBenchmark) -> Figure:
-    """How alike two cells are that differ in 1 to 6 edges: the correlation of their mean accuracies, over all pairs of
-    cells as written. Where it is high, the neighbours of a good cell are worth a look."""
-    figure, axes = chart(xlabel="edges that differ", ylabel="correlation of accuracies")
-    correlations = neighbour_correlations(table.everywhere())
-    style = series_style(0)
+    """How alike two cells are that differ in 1, 2, ... decisions: the correlation of their mean accuracies, over all
+    pairs of cells as written. Where it is high, the neighbours of a good cell are worth a look."""
+    figure, axes = chart(xlabel="decisions that differ", ylabel="correlation of accuracies")
+    correlations, style = neighbour_correlations(table.everywhere().reshape(table.shape)), series_style(0)
+    distances = range(1, len(correlations) + 1)
     axes.axhline(0, color=INK, linewidth=1, linestyle=":")
-    axes.plot(range(1, 7), correlations, color=style.color, linewidth=2, marker=style.marker)
-    for edges, value in enumerate(correlations, start=1):
-        text = f"{value:.2f}".replace("-", "−")
-        axes.annotate(text, (edges, value), (0, 8), textcoords="offset points", ha="center", fontsize=9)
-    axes.set_xticks(range(1, 7))
+    axes.plot(distances, correlations, color=style.color, linewidth=2, marker=style.marker)
+    for at in zip(distances, correlations.tolist(), strict=True):
+        axes.annotate(number(at[1], ".2f"), at, (0, 8), textcoords="offset points", ha="center", fontsize=9)
+    axes.set_xticks(distances)
     axes.set_ylim(min(-0.1, float(correlations.min()) - 0.1), 1)
     return figure

@@ -7,18 +7,20 @@ width all lines are level, and they bend between ranks only, so no line crosses 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, pairwise
 from statistics import fmean as mean
 
+import networkx as nx
 import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
 
 from ..errors import bad_input
-from .scene import Point
+from .items import Point
 
 BEND = 30.0
 """Width of the space between two ranks, where lines bend."""
@@ -39,205 +41,181 @@ class Strand:
     label: tuple[float, float] = (0.0, 0.0)
 
 
+Level = tuple[float, float, float]
+"""A level piece of a line: left, right, y."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Centres of nodes and labels, and for each strand its level pieces as (left, right, y), from left to right."""
+    """Centres of nodes and labels, and the level pieces of each strand, from left to right."""
 
     width: float
     height: float
     nodes: tuple[Point, ...]
     labels: tuple[Point, ...]
-    levels: tuple[tuple[tuple[float, float, float], ...], ...]
+    levels: tuple[tuple[Level, ...], ...]
 
 
-@dataclass(slots=True)
-class _Slot:
-    """What takes room on a rank: a node, or a strand that passes."""
-
-    height: float
-    width: float
-    y: float = 0.0
-    place: int = 0
-    before: tuple[_Slot, ...] = ()
-    after: tuple[_Slot, ...] = ()
-    name: int = -1
-    """A node's position among the nodes; negative: a strand passes."""
-
-    @property
-    def is_node(self) -> bool:
-        return self.name >= 0
-
-    def pull(self, other: _Slot) -> float:
-        # a long edge is kept straight first of all, then nodes are drawn to their edges
-        return 1.0 if self.is_node or other.is_node else 8.0
-
-
-def longest_path_layers(count: int, edges: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+def longest_path_layers(count: int, edges: Iterable[tuple[int, int]]) -> tuple[int, ...]:
     """For each node the number of edges on the longest path that ends in it. Raises `CourseError` on a cycle."""
-    layers = [0] * count
-    for _ in range(count + 1):
-        moved = False
-        for source, target in edges:
-            if layers[target] <= layers[source]:
-                layers[target], moved = layers[source] + 1, True
-        if not moved:
-            return tuple(layers)
-    raise bad_input(list(edges), "edges without a cycle", "remove an edge of the cycle")
+    graph = nx.DiGraph(edges)
+    graph.add_nodes_from(range(count))
+    try:
+        generations = [*nx.topological_generations(graph)]
+    except nx.NetworkXUnfeasible:
+        raise bad_input([*graph.edges], "edges without a cycle", "remove an edge of the cycle") from None
+    layers = {node: layer for layer, generation in enumerate(generations) for node in generation}
+    return tuple(layers[node] for node in range(count))
 
 
 @lru_cache(maxsize=256)
 def layered_layout(sizes: tuple[tuple[float, float], ...], strands: tuple[Strand, ...]) -> Layout:
     """Lay out nodes of ``sizes`` (width, height) joined by ``strands``. The same input gives the same picture."""
-    layers = longest_path_layers(len(sizes), [(s.source, s.target) for s in strands])
-    ranks: list[list[_Slot]] = [[] for _ in range(2 * max(layers) + 1)]
-    nodes = [_Slot(height, width, name=k) for k, (width, height) in enumerate(sizes)]
-    for node, layer in zip(nodes, layers, strict=True):
-        ranks[2 * layer].append(node)
-    label_ranks = _label_ranks(strands, layers)
-    paths = []
-    for strand, label_rank in zip(strands, label_ranks, strict=True):
-        passed = range(2 * layers[strand.source] + 1, 2 * layers[strand.target])
-        path = []
-        for at in passed:
-            width, height = strand.label if at == label_rank else (0.0, 0.0)
-            path.append(_Slot(max(strand.thickness, height), width))
-            ranks[at].append(path[-1])
+    count = len(sizes)
+    layers = longest_path_layers(count, ((strand.source, strand.target) for strand in strands))
+    passed = [range(2 * layers[strand.source] + 1, 2 * layers[strand.target]) for strand in strands]
+    label_ranks = _label_ranks(strands, passed)
+    links, boxes = nx.DiGraph(), list(sizes)
+    links.add_nodes_from(range(count))
+    paths, labels = [], []
+    for strand, ranks_passed, label_rank in zip(strands, passed, label_ranks, strict=True):
+        path = range(len(boxes), len(boxes) + len(ranks_passed))
+        nx.add_path(links, [strand.source, *path, strand.target])
+        boxes += [(0.0, strand.thickness)] * len(path)
+        labels.append(path[ranks_passed.index(label_rank)])
+        boxes[labels[-1]] = (strand.label[0], max(strand.thickness, strand.label[1]))
         paths.append(path)
-        for left, right in pairwise([nodes[strand.source], *path, nodes[strand.target]]):
-            left.after += (right,)
-            right.before += (left,)
-    _order(ranks)
-    _settle(ranks)
-    top = min(slot.y - slot.height / 2 for rank in ranks for slot in rank)
-    bottom = max(slot.y + slot.height / 2 for rank in ranks for slot in rank)
-    spans, x = [], 0.0
-    for width in (max(slot.width for slot in rank) for rank in ranks):
-        spans.append((x, x + width))
+    before, after = nx.to_dict_of_lists(links.reverse(copy=False)), nx.to_dict_of_lists(links)
+    ranks = _ordered([sorted(rank) for rank in nx.topological_generations(links)], before, after, count)
+    heights = [height for _, height in boxes]
+    y = _levels(ranks, before, after, heights, count)
+    top = min(at - height / 2 for at, height in zip(y, heights, strict=True))
+    bottom = max(at + height / 2 for at, height in zip(y, heights, strict=True))
+    spans: dict[int, tuple[float, float]] = {}
+    x = 0.0
+    for rank in ranks:
+        width = max(boxes[slot][0] for slot in rank)
+        spans |= dict.fromkeys(rank, (x, x + width))
         x += width + BEND
-    middles = [(left + right) / 2 for left, right in spans]
-    levels = tuple(
-        tuple((*spans[2 * layers[strand.source] + 1 + k], slot.y - top) for k, slot in enumerate(path))
-        for strand, path in zip(strands, paths, strict=True)
-    )
+    middles = [(sum(spans[slot]) / 2, y[slot] - top) for slot in range(len(boxes))]
     return Layout(
         width=x - BEND,
         height=bottom - top,
-        nodes=tuple((middles[2 * layer], node.y - top) for node, layer in zip(nodes, layers, strict=True)),
-        labels=tuple(
-            (middles[rank], path[rank - 2 * layers[strand.source] - 1].y - top)
-            for strand, rank, path in zip(strands, label_ranks, paths, strict=True)
-        ),
-        levels=levels,
+        nodes=tuple(middles[:count]),
+        labels=tuple(middles[label] for label in labels),
+        levels=tuple(tuple((*spans[slot], y[slot] - top) for slot in path) for path in paths),
     )
 
 
-def _label_ranks(strands: Sequence[Strand], layers: Sequence[int]) -> list[int]:
-    """The odd rank that carries each strand's label: short strands first, each where the fewest labels are yet,
-    then nearest to its middle."""
-    taken: dict[int, int] = {}
-    ranks = [0] * len(strands)
-    for k in sorted(range(len(strands)), key=lambda k: layers[strands[k].target] - layers[strands[k].source]):
-        first, last = 2 * layers[strands[k].source] + 1, 2 * layers[strands[k].target] - 1
-        best = min(range(first, last + 1, 2), key=lambda r: (taken.get(r, 0), abs(r - (first + last) / 2), r))
-        ranks[k] = best
-        if strands[k].label[1]:
-            taken[best] = taken.get(best, 0) + 1
-    return ranks
+def _label_ranks(strands: Sequence[Strand], passed: Sequence[range]) -> list[int]:
+    """The odd rank that carries each strand's label, of those it passes: short strands first, each where the fewest
+    labels are yet, then nearest to its middle."""
+    taken: Counter[int] = Counter()
+    found = [0] * len(strands)
+    for k in sorted(range(len(strands)), key=lambda k: len(passed[k])):
+        middle = (passed[k][0] + passed[k][-1]) / 2
+        found[k] = min(passed[k][::2], key=lambda rank: (taken[rank], abs(rank - middle), rank))
+        taken[found[k]] += strands[k].label[1] > 0
+    return found
 
 
-def _order(ranks: list[list[_Slot]]) -> None:
-    """Order each rank so that lines cross little: by the mean place of a slot's neighbours, up and down, then by
+Ranks = list[list[int]]
+"""What takes room on each rank, from top to bottom: nodes are the slots 0..count-1, strands that pass the others."""
+Near = Mapping[int, Sequence[int]]
+"""For each slot those it is linked with on the rank before, or after."""
+
+
+def _ordered(ranks: Ranks, before: Near, after: Near, count: int) -> Ranks:
+    """Each rank in an order in which lines cross little: by the mean place of a slot's neighbours, up and down, then by
     trading neighbours, from a few fixed starts."""
     shuffle = np.random.default_rng(0)
-    best, least = [list(rank) for rank in ranks], _disorder(ranks)
+    best, least = [[*rank] for rank in ranks], _disorder(ranks, after, count)
     for start in range(_STARTS):
         if start:
-            ranks[:] = [[rank[k] for k in shuffle.permutation(len(rank))] for rank in ranks]
+            ranks = [[rank[k] for k in shuffle.permutation(len(rank))] for rank in ranks]
         for sweep in range(_SWEEPS):
-            _sort_by_means(ranks, down=sweep % 2 == 0)
-            _trade_neighbours(ranks)
-            if (disorder := _disorder(ranks)) < least:
-                best, least = [list(rank) for rank in ranks], disorder
+            _sort_by_means(*((ranks, before) if sweep % 2 == 0 else (ranks[::-1], after)))
+            _trade_neighbours(ranks, (before, after))
+            if (disorder := _disorder(ranks, after, count)) < least:
+                best, least = [[*rank] for rank in ranks], disorder
     mirrored = [rank[::-1] for rank in best]
-    ranks[:] = mirrored if _disorder(mirrored) < least else best
+    return mirrored if _disorder(mirrored, after, count) < least else best
 
 
-def _sort_by_means(ranks: list[list[_Slot]], down: bool) -> None:
+def _sort_by_means(ranks: Ranks, near: Near) -> None:
+    place = _places(ranks)
     for rank in ranks:
-        _number(rank)
-    for rank in ranks if down else reversed(ranks):
-        rank.sort(
-            key=lambda slot: (
-                mean(s.place for s in near) if (near := slot.before if down else slot.after) else slot.place
-            )
-        )
-        _number(rank)
+        rank.sort(key=lambda slot: mean(place[other] for other in near[slot]) if near[slot] else place[slot])
+        place |= _places([rank])
 
 
-def _trade_neighbours(ranks: list[list[_Slot]]) -> None:
+def _trade_neighbours(ranks: Ranks, sides: Sequence[Near]) -> None:
+    place = _places(ranks)
     for rank in ranks:
         for k in range(len(rank) - 1):
             a, b = rank[k], rank[k + 1]
-            if sum(_crossed(x, y) - _crossed(y, x) for x, y in ((a.before, b.before), (a.after, b.after))) > 0:
+            if sum(_crossings(near, place, a, b) - _crossings(near, place, b, a) for near in sides) > 0:
                 rank[k], rank[k + 1] = b, a
-        _number(rank)
+        place |= _places([rank])
 
 
-def _number(rank: list[_Slot]) -> None:
-    for place, slot in enumerate(rank):
-        slot.place = place
+def _places(ranks: Ranks) -> dict[int, int]:
+    return {slot: place for rank in ranks for place, slot in enumerate(rank)}
 
 
-def _crossed(above: tuple[_Slot, ...], below: tuple[_Slot, ...]) -> int:
-    return sum(a.place > b.place for a in above for b in below)
+def _crossings(near: Near, place: Mapping[int, int], above: int, below: int) -> int:
+    return sum(place[a] > place[b] for a in near[above] for b in near[below])
 
 
-def _disorder(ranks: list[list[_Slot]]) -> tuple[int, int, int]:
+def _disorder(ranks: Ranks, after: Near, count: int) -> tuple[int, int, int]:
     """What to have little of: crossings, then crossings on the way into a node (labels belong beside the node that
     they feed), then nodes above others that were named before them."""
-    for rank in ranks:
-        _number(rank)
+    place = _places(ranks)
     leaving, entering = (
-        sum(_crossed(a.after, b.after) for rank in ranks[first::2] for a, b in combinations(rank, 2))
+        sum(_crossings(after, place, a, b) for rank in ranks[first::2] for a, b in combinations(rank, 2))
         for first in (0, 1)
     )
-    swapped = sum(a.name > b.name >= 0 for rank in ranks[::2] for a, b in combinations(rank, 2))
+    swapped = sum(count > a > b for rank in ranks[::2] for a, b in combinations(rank, 2))
     return leaving + entering, entering, swapped
 
 
-def _settle(ranks: list[list[_Slot]]) -> None:
-    """Give every slot its height on the page: the least weighted sum of the bends |y_a - y_b| of all lines, under
+def _levels(ranks: Ranks, before: Near, after: Near, heights: Sequence[float], count: int) -> list[float]:
+    """Where each slot is between top and bottom: the least weighted sum of the bends |y_a - y_b| of all lines, under
     the least distances on each rank. A linear program, so lines are straight wherever they can be."""
     slots = [slot for rank in ranks for slot in rank]
-    number = {id(slot): k for k, slot in enumerate(slots)}
-    links = [(number[id(slot)], number[id(other)]) for slot in slots for other in slot.after]
-    pairs = [(number[id(a)], number[id(b)]) for rank in ranks for a, b in pairwise(rank)]
-    n, m = len(slots), len(links)
-    bends = sparse.lil_array((2 * m + len(pairs), n + m))
-    bounds = np.zeros(2 * m + len(pairs))
-    for row, (a, b) in enumerate(links):  # y_a - y_b <= bend and y_b - y_a <= bend
-        for sign, at in ((1, 2 * row), (-1, 2 * row + 1)):
-            bends[at, a], bends[at, b], bends[at, n + row] = sign, -sign, -1
-    for row, (a, b) in enumerate(pairs, start=2 * m):  # y_a + distance <= y_b
-        bends[row, a], bends[row, b] = 1, -1
-        bounds[row] = -(slots[a].height + slots[b].height) / 2 - GAP
-    cost = np.r_[np.zeros(n), [slots[a].pull(slots[b]) for a, b in links]]
-    solved = linprog(cost, A_ub=bends.tocsr(), b_ub=bounds, bounds=[(0, None)] * (n + m), method="highs")
-    for slot, y in zip(slots, solved.x, strict=False):
-        slot.y = float(y)
-    _centre_nodes(ranks)
+    edges = [(a, b) for a in slots for b in after[a]]
+    # a long edge is kept straight first of all, then nodes are drawn to their edges
+    pulls = [1.0 if min(edge) < count else 8.0 for edge in edges]
+    pairs = [pair for rank in ranks for pair in pairwise(rank)]
+    apart = [(heights[a] + heights[b]) / 2 + GAP for a, b in pairs]
+    differences, distances = (
+        nx.incidence_matrix(nx.DiGraph(some), slots, some, oriented=True).T for some in (edges, pairs)
+    )
+    bends = sparse.eye_array(len(edges))
+    solved = linprog(
+        np.r_[np.zeros(len(slots)), pulls],
+        A_ub=sparse.block_array([[differences, -bends], [-differences, -bends], [-distances, None]]),
+        b_ub=np.r_[np.zeros(2 * len(edges)), np.negative(apart)],
+        method="highs",
+    )
+    y = dict(zip(slots, solved.x.tolist(), strict=False))
+    for rank in ranks[::2]:
+        _centre_nodes(rank, y, before, after, heights, count)
+    return [y[slot] for slot in range(len(slots))]
 
 
-def _centre_nodes(ranks: list[list[_Slot]]) -> None:
+def _centre_nodes(
+    rank: Sequence[int], y: dict[int, float], before: Near, after: Near, heights: Sequence[float], count: int
+) -> None:
     """Move each node to the mean height of its lines, as far as the slots above and below leave room: the linear
     program does not mind where between them it sits."""
-    for rank in ranks[::2]:
-        for k, slot in enumerate(rank):
-            if not slot.is_node or not (slot.before or slot.after):
-                continue
-            want = mean(other.y for other in (*slot.before, *slot.after))
-            if k > 0:
-                want = max(want, rank[k - 1].y + (rank[k - 1].height + slot.height) / 2 + GAP)
-            if k + 1 < len(rank):
-                want = min(want, rank[k + 1].y - (rank[k + 1].height + slot.height) / 2 - GAP)
-            slot.y = want
+    for above, slot, below in zip([None, *rank], rank, [*rank[1:], None], strict=False):
+        near = [*before[slot], *after[slot]]
+        if slot >= count or not near:
+            continue
+        want = mean(y[other] for other in near)
+        if above is not None:
+            want = max(want, y[above] + (heights[above] + heights[slot]) / 2 + GAP)
+        if below is not None:
+            want = min(want, y[below] - (heights[below] + heights[slot]) / 2 - GAP)
+        y[slot] = want

@@ -1,14 +1,12 @@
-"""Scenes and Matplotlib figures as PNG: no pyplot, no trace of the reader's own Matplotlib settings in a scene."""
+"""Items and Matplotlib figures as PNG: no pyplot, no trace of the reader's own Matplotlib settings in a scene."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 
 import matplotlib
-import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -20,26 +18,17 @@ from matplotlib.text import Text as TextArtist
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
-from .scene import CAP_HEIGHT, Box, Circle, Group, Item, Line, Polygon, Scene, Text, arrow_head, flat
+from .items import CAP_HEIGHT, Box, Circle, Group, Item, Line, Polygon, Text, arrow_head, flat
 
 _ALIGN = {"start": "left", "middle": "center", "end": "right"}
 
 
-@contextmanager
-def plain_settings() -> Iterator[None]:
-    """Matplotlib's defaults, whatever the reader has set; dashes in pixels."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update({"lines.scale_dashes": False, "text.hinting": "none", "text.usetex": False})
-        yield
-
-
-def scene_figure(scene: Scene) -> Figure:
-    """The scene as a Matplotlib figure, one point for each pixel."""
-    figure = Figure(figsize=(scene.width / 72, scene.height / 72), dpi=72, facecolor="white")
+def items_figure(items: Iterable[Item], width: float, height: float) -> Figure:
+    """The items as a Matplotlib figure, one point for each pixel."""
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="white")
     FigureCanvasAgg(figure)
-    pixels = Affine2D().translate(0, -scene.height).scale(1 / 72, -1 / 72) + figure.dpi_scale_trans
-    for item in flat((scene.card(), *scene.items)):
+    pixels = Affine2D().translate(0, -height).scale(1 / 72, -1 / 72) + figure.dpi_scale_trans
+    for item in flat(items):
         for artist in _artists(item):
             artist.set_transform(pixels)
             artist.set_clip_on(False)
@@ -47,26 +36,20 @@ def scene_figure(scene: Scene) -> Figure:
     return figure
 
 
-def scene_png(scene: Scene, scale: float) -> bytes:
-    """See `Scene.png`."""
-    with plain_settings():
-        return figure_png(scene_figure(scene), 72 * scale)
+def items_png(items: Iterable[Item], width: float, height: float, scale: float) -> bytes:
+    """The items as PNG, whatever the reader has set in Matplotlib; dashes are in pixels."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({"lines.scale_dashes": False, "text.hinting": "none", "text.usetex": False})
+        return figure_png(items_figure(items, width, height), 72 * scale)
 
 
 def figure_png(figure: Figure, dpi: float) -> bytes:
-    """A figure as PNG in its 96 most frequent colours: the same bytes for the same figure, a third of the size."""
-    raw = io.BytesIO()
+    """A figure as PNG in 128 colours: the same bytes for the same figure, a third of the size."""
+    raw, out = io.BytesIO(), io.BytesIO()
     figure.savefig(raw, format="png", dpi=dpi)
-    pixels = np.asarray(Image.open(raw).convert("RGB")).astype(np.int32)
-    packed = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]
-    colors, where, counts = np.unique(packed, return_inverse=True, return_counts=True)
-    rgb = np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=1)
-    kept = rgb[np.argsort(-counts, kind="stable")[:96]]
-    nearest = np.array([int(np.abs(kept - color).sum(axis=1).argmin()) for color in rgb], dtype=np.uint8)
-    image = Image.fromarray(nearest[where].reshape(packed.shape))
-    image.putpalette(kept.astype(np.uint8).tobytes())
-    out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
+    image = Image.open(raw).convert("RGB")
+    image.quantize(128, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
@@ -80,7 +63,7 @@ def _artists(item: Item) -> Iterator[Artist]:
         case Circle(x, y, radius, fill, stroke, line, dash):
             yield _paint(CirclePatch((x, y), radius), fill, stroke, line, dash)
         case Polygon(points, fill, stroke, line):
-            yield _paint(PolygonPatch(points, closed=True), fill, stroke, line, ())
+            yield _paint(PolygonPatch(points, closed=True), fill, stroke, line)
         case Line(arrow=True):
             for part in arrow_head(item):
                 yield from _artists(part)
@@ -110,7 +93,7 @@ def _artists(item: Item) -> Iterator[Artist]:
             raise TypeError("groups are opened before they are drawn")
 
 
-def _paint(patch: Patch, fill: str, stroke: str, line: float, dash: tuple[float, ...]) -> Patch:
+def _paint(patch: Patch, fill: str, stroke: str, line: float, dash: tuple[float, ...] = ()) -> Patch:
     patch.set(facecolor=fill, edgecolor=stroke, linewidth=line if stroke != "none" else 0)
     patch.set(capstyle="butt", joinstyle="miter")
     if dash:

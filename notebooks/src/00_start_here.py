@@ -30,8 +30,10 @@
 # terminal, and every line that is not as it should be.
 
 # %%
+from nascourse import SearchData, load
 from nascourse.doctor import examine
 from nascourse.lessons import check, hint, setup, solution
+from nascourse.viz import images_grid, show
 
 budget = setup("00")
 matters = ("Python", "free disk", "torch", "mode", "fashion")
@@ -116,7 +118,7 @@ print(f"w from 7 to {stepped:g}, loss from {(7.0 - 3) ** 2:g} to {(stepped - 3) 
 # This is an explorer. Drag the slider, or click it and press <kbd>→</kbd> and <kbd>←</kbd>.
 
 # %%
-from nascourse.lessons.lesson_00.complete_dag import CompleteDagExplorer
+from nascourse.lessons.lesson_00 import CompleteDagExplorer
 
 CompleteDagExplorer(nodes=3)
 
@@ -147,10 +149,6 @@ CompleteDagExplorer(nodes=3)
 # 4,000 for validation. 10,000 more are for testing, and no search ever sees them. Here is one of each class.
 
 # %%
-from nascourse.data import SearchData, load
-from nascourse.viz.figures import images_grid
-from nascourse.viz.show import show
-
 data = load()
 first = [int((data.train.labels == label).nonzero()[0]) for label in range(10)]
 show(
@@ -172,14 +170,13 @@ print("of each class:", data.train.labels.bincount().tolist(), data.valid.labels
 # architecture. One thread is enough: work this small is not worth sharing.
 
 # %%
-from nascourse.evaluation.training import Recipe, TrainFromScratch
-from nascourse.spaces.base import Trial
-from nascourse.spaces.micro import MicroCell
+from nascourse.evaluation import Recipe, TrainFromScratch
+from nascourse.spaces import MicroCell, Trial
 
 torch.set_num_threads(1)
 cell = MicroCell.from_string("|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|")
 small = data.shrunk(2)
-small = SearchData(small.train[: budget.images], small.valid)
+small = SearchData(small.train.subset(budget.images), small.valid)
 recipe = Recipe(epochs=budget.epochs, batch_size=64)
 evaluate = TrainFromScratch(small, recipe, {"channels": 8, "cells": (3,), "in_channels": 1, "stem_stride": 2})
 
@@ -199,11 +196,11 @@ print(f"{result.params:,} parameters, validation accuracy {result.accuracy:.3f} 
 # %% [markdown] lang="en"
 # ## Full run
 #
-# The numbers that decide how long a lesson takes stand in one file, `nascourse/lessons/budgets.py`, in three columns.
+# The numbers that decide how long a lesson takes stand in one file, `nascourse/budgets.py`, in three columns.
 # The code is the same in all three.
 
 # %% tags=["nbval-check-output"]
-from nascourse.lessons.budgets import BUDGETS
+from nascourse.budgets import BUDGETS
 
 print(f"{'':14}{'ci':>8}{'lesson':>8}{'full':>8}")
 for name, numbers in BUDGETS["01"].items():

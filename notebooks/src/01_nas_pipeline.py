@@ -29,8 +29,24 @@
 # %%
 import numpy as np
 import torch
+from nascourse import (
+    SearchData,
+    batches,
+    evidence,
+    load,
+    load_test,
+    pick_device,
+)
 from nascourse.lessons import check, hint, setup, solution
-from nascourse.viz.show import show
+from nascourse.lessons.lesson_01 import MicroCellExplorer, pipeline_scene
+from nascourse.viz import (
+    accuracy_scatter,
+    cell_scene,
+    chart,
+    search_curve,
+    series_style,
+    show,
+)
 
 torch.set_num_threads(1)  # networks this small gain nothing from a second thread
 budget = setup("01")
@@ -62,8 +78,6 @@ budget = setup("01")
 # 3. **Model evaluation** says how good an architecture is. (In the figure its methods are headed *model estimation*.)
 
 # %%
-from nascourse.lessons.lesson_01.pipeline import pipeline_scene
-
 show(pipeline_scene())
 
 # %% [markdown] lang="en"
@@ -107,11 +121,10 @@ show(pipeline_scene())
 # benchmark NAS-Bench-201. One cell, drawn and written:
 
 # %%
-from nascourse.spaces.micro import MicroCell
-from nascourse.viz.cells import micro_cell_scene
+from nascourse.spaces import MicroCell, MicroSpace, Trial, canonical_key
 
 RESIDUAL = MicroCell.from_string("|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|")
-show(micro_cell_scene(RESIDUAL, title=str(RESIDUAL)))
+show(cell_scene(RESIDUAL, title=str(RESIDUAL)))
 
 # %% [markdown] lang="en"
 # *A residual block as a micro cell: two 3×3 convolutions in a row (0→1→2), and a skip connection around them (0→3);
@@ -173,14 +186,12 @@ print(agree, "of 64 agree; all skips:", forward({edge: (lambda z: z) for edge in
 # With its operations in our formula, and zeros for what it left out, both must agree. The cell is a random one:
 
 # %%
-from nascourse.spaces.micro import MicroSpace
-
 space = MicroSpace()
 some_cell = space.sample(np.random.default_rng(17))
 print(some_cell)
 
 # %% tags=["nbval-check-output"]
-from nascourse.networks.micro import MicroCellModule
+from nascourse.networks import MicroCellModule, build_seeded, count
 
 module = MicroCellModule(some_cell, channels=8)
 o = {edge: (lambda z: 0 * z) for edge in EDGES} | dict(zip(module.edges, module.ops, strict=True))
@@ -195,24 +206,20 @@ print("built", len(module.ops), "of 6 edges; same output:", torch.allclose(forwa
 # the first can be trusted.
 
 # %% tags=["nbval-check-output"]
-from nascourse.data import SearchData, load
-
 SEED = 2026
 data = load().shrunk(2)
 order = torch.randperm(len(data.valid), generator=torch.Generator().manual_seed(SEED))
-chooses = SearchData(data.train[: budget.images], data.valid[order[:2000]])
-confirms = SearchData(data.train[: budget.images], data.valid[order[2000:]])
+fits = data.train.subset(budget.images)
+chooses = SearchData(fits, data.valid[order[:2000]])
+confirms = SearchData(fits, data.valid[order[2000:]])
 print(len(chooses.valid), "images choose,", len(confirms.valid), "confirm; one image:", data.train.shape)
 
 # %% [markdown] lang="en"
 # The plainest answer to "how good is this architecture?": train its network, then count what it gets right. This is
 # all of it.
 
+
 # %%
-from nascourse.data import batches
-from nascourse.networks.build import build_seeded
-
-
 def evaluate(cell, train, valid, seed=0):
     network = build_seeded(cell, seed, **NET)
     sgd = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
@@ -234,13 +241,13 @@ def evaluate(cell, train, valid, seed=0):
 
 # %% tags=["nbval-check-output"]
 nothing = MicroCell(("none",) * 6)
-print(evaluate(nothing, data.train[:512], data.valid))
+print(evaluate(nothing, data.train.subset(512), data.valid))
 
 # %% [markdown] lang="en"
 # The residual block, with an epoch of all images, must do better than chance:
 
 # %%
-print(f"{evaluate(RESIDUAL, data.train[: budget.images], data.valid):.3f}")
+print(f"{evaluate(RESIDUAL, fits, data.valid):.3f}")
 
 # %% [markdown] lang="en"
 # ### A strategy
@@ -255,8 +262,6 @@ print(f"{evaluate(RESIDUAL, data.train[: budget.images], data.valid):.3f}")
 # *multiply-adds* how much there is to compute for one image.
 
 # %%
-from nascourse.lessons.lesson_01.micro_cell import MicroCellExplorer
-
 MicroCellExplorer(some_cell, image=data.train.shape, **NET)
 
 # %% [markdown] lang="en"
@@ -279,15 +284,8 @@ MicroCellExplorer(some_cell, image=data.train.shape, **NET)
 # goes on where it stopped.
 
 # %%
-from nascourse.device import pick_device
-from nascourse.evaluation.training import (
-    Recipe,
-    TrainFromScratch,
-    accuracy,
-    train,
-)
-from nascourse.search.loop import search
-from nascourse.search.random import RandomSearch
+from nascourse.evaluation import Recipe, TrainFromScratch, accuracy, train
+from nascourse.search import RandomSearch, search
 
 device = str(pick_device())
 cheap = TrainFromScratch(chooses, Recipe(epochs=budget.epochs, batch_size=64), NET, device)
@@ -303,8 +301,6 @@ for row in ranked[::-1][:12]:
 # *Validation accuracy, parameters, cell.* The winner is the first in this list, the median cell the one in its middle.
 
 # %%
-from nascourse.viz.figures import accuracy_scatter
-
 winner, median = ranked[-1], ranked[len(ranked) // 2]
 groups = {"all": ranked, "winner": [winner], "median": [median]}
 points = {name: ([t.result.params for t in g], [t.result.accuracy for t in g]) for name, g in groups.items()}
@@ -321,10 +317,8 @@ show(
 # So a winner might win because it is larger. Hence the third finalist: residual blocks, by hand, in the width and
 # depth that bring them nearest to the winner's number of parameters.
 
+
 # %%
-from nascourse.networks.build import count
-
-
 def same_size(params):
     sizes = [NET | {"channels": channels, "cells": (cells,)} for channels in range(4, 17) for cells in range(1, 6)]
     return min(sizes, key=lambda net: abs(count(RESIDUAL, data.train.shape, **net).params - params))
@@ -341,9 +335,7 @@ print(f"the winner: {winner.result.params:,} parameters, {winner.result.macs:,} 
 # the same recipe and the same seed. Only here are the test images opened, once, for all three.
 
 # %%
-from nascourse.data import load_test
-
-everything = data.both()[: budget.final_images]
+everything = data.both().subset(budget.final_images)
 recipe = Recipe(epochs=budget.final_epochs, batch_size=64)
 
 
@@ -370,9 +362,6 @@ print(f"hand-made  {tested(RESIDUAL, by_hand, test):.3f}")
 # First the searches: the best score so far, over the trials.
 
 # %%
-from nascourse import evidence
-from nascourse.viz.figures import search_curve
-
 recorded = evidence.load("01_winner_beats_median")
 best = np.maximum.accumulate(recorded.values("search", "accuracies"), axis=1)
 show(
@@ -388,8 +377,6 @@ show(
 # Now the finalists. A line joins the three networks of one search.
 
 # %%
-from nascourse.viz.figures import chart, series_style
-
 arms = ("median", "winner", "hand_made")
 tests = np.stack([recorded.values("search", f"{arm}_test") for arm in arms])
 figure, axes = chart(ylabel="test accuracy")
@@ -427,9 +414,7 @@ for arm, accuracies in zip(arms, tests, strict=True):
 # as the winners. The same question with them, from the same rows:
 
 # %%
-from nascourse.evidence.statistics import difference
-
-effect = difference(tests[1], tests[2], paired=True)
+effect = evidence.difference(tests[1], tests[2], paired=True)
 word = "holds" if effect.low > 0.005 else "fails" if effect.high < 0.005 else "undecided"
 print(f"The winner beats the hand-made network by more than half a point: {word}.")
 print(f"winner - hand-made: {effect}")
@@ -443,8 +428,6 @@ print(f"winner - hand-made: {effect}")
 # same function as the residual block, once edges that carry nothing are left out:
 
 # %% tags=["nbval-check-output"]
-from nascourse.spaces.functions import canonical_key
-
 winners = [MicroCell.from_string(row.values["cells"][row.values["winner_trial"]]) for row in recorded.rows]
 same = [cell for cell in winners if canonical_key(cell) == canonical_key(RESIDUAL)]
 print(*same)
@@ -518,7 +501,7 @@ show(figure, alt="Histograms of three reports: two centred near 0.717, one centr
 for arm in ("winner", "median"):
     chose, again = (recorded.values("search", f"{arm}_{score}") for score in ("valid", "again"))
     print(f"{arm:6} {chose.mean():.3f} when it was chosen, {again.mean():.3f} again")
-    print(f"       change {difference(again, chose, paired=True)}")
+    print(f"       change {evidence.difference(again, chose, paired=True)}")
 
 # %% [markdown] lang="en"
 # The winners lost about two points, and the median cells gained about one: both moved towards the average. A winner is
@@ -533,8 +516,6 @@ for arm in ("winner", "median"):
 # Your own winner, once more:
 
 # %%
-from nascourse.spaces.base import Trial
-
 repeated = TrainFromScratch(confirms, cheap.recipe, NET, device)(Trial(0, winner.trial.arch, seed=SEED))
 print(f"{winner.result.accuracy:.3f} when it was chosen, {repeated.accuracy:.3f} again")
 
@@ -553,9 +534,7 @@ print(f"the winner is ahead in {sum(lead > 0)} searches, behind in {sum(lead < 0
 # two-sided $p$ than this, whatever the data:
 
 # %% tags=["nbval-check-output"]
-from nascourse.evidence.statistics import smallest_p
-
-print({seeds: smallest_p(seeds) for seeds in (3, 5, 6, 8)})
+print({seeds: evidence.smallest_p(seeds) for seeds in (3, 5, 6, 8)})
 
 # %% [markdown] lang="en"
 # Six pairs are the fewest that can reach 0.05. Published tables of three seeds with a $p$-value deserve a second look.

@@ -28,8 +28,28 @@
 # %%
 import numpy as np
 import torch
+from nascourse import SearchData, evidence, load, pick_device
 from nascourse.lessons import check, hint, setup, solution
-from nascourse.viz.show import show
+from nascourse.lessons.lesson_03 import (
+    DEEP,
+    SHALLOW,
+    by_group,
+    chosen_and_average,
+    footprints_scene,
+    group_cells,
+    on_nodes_scene,
+    stacked_cells_scene,
+    taus,
+    trained,
+)
+from nascourse.viz import (
+    CellEditor,
+    cell_scene,
+    chart,
+    series_style,
+    show,
+    stack_scene,
+)
 
 torch.set_num_threads(1)  # networks this small gain nothing from a second thread
 budget = setup("03")
@@ -57,8 +77,6 @@ budget = setup("03")
 # width of its feature maps, a **reduction cell** halves them (and the channels are doubled).
 
 # %%
-from nascourse.lessons.lesson_03.pictures import stacked_cells_scene
-
 show(stacked_cells_scene())
 
 # %% [markdown] lang="en"
@@ -78,8 +96,7 @@ show(stacked_cells_scene())
 # | $c_k$ | the output of this cell, with four times the channels of a node |
 
 # %%
-from nascourse.spaces.published import DARTS_V2
-from nascourse.lessons.lesson_03.pictures import on_nodes_scene
+from nascourse.spaces import DARTS_V2, PUBLISHED, CellSpace
 
 show(on_nodes_scene(DARTS_V2.normal, "The normal cell of DARTS_V2"))
 
@@ -102,8 +119,6 @@ show(on_nodes_scene(DARTS_V2.normal, "The normal cell of DARTS_V2"))
 # $k^2 C + C^2$. How far each of them looks, and what it costs with $C = 16$:
 
 # %%
-from nascourse.lessons.lesson_03.pictures import footprints_scene
-
 show(footprints_scene(16))
 
 # %% [markdown] lang="en"
@@ -120,8 +135,6 @@ show(footprints_scene(16))
 # above has operations on nodes. The same cell with operations on edges:
 
 # %%
-from nascourse.viz.cells import cell_scene
-
 show(cell_scene(DARTS_V2.normal, title="The same cell, operations on edges"))
 
 # %% [markdown] lang="en"
@@ -182,7 +195,7 @@ print(cell_forward((0, 1, 1, 2), numbers, torch.tensor([[1.0]]), torch.tensor([[
 # And against the package, with real operations. Its module has the two 1×1 convolutions in front; the rest must agree:
 
 # %% tags=["nbval-check-output"]
-from nascourse.networks.cells import CellModule
+from nascourse.networks import CellModule, count, make_op, places, to_json
 
 module = CellModule(DARTS_V2.normal, 12, 12, channels=4, reduction=False, after_reduction=False).eval()
 before, last = torch.randn(2, 2, 12, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -198,8 +211,6 @@ print("same:", torch.allclose(mine, module(before, last), atol=1e-6), "| shape",
 # autograd: a pixel of the input is seen if the output has a gradient there.
 
 # %% tags=["nbval-check-output"]
-from nascourse.networks.ops import make_op
-
 CHAINS = {
     "sep_conv_3x3": [(3, 1)] * 2,
     "sep_conv_5x5": [(5, 1)] * 2,
@@ -220,8 +231,6 @@ for name, chain in CHAINS.items():
 # reduction; published networks differ in this.)
 
 # %%
-from nascourse.viz.stack import places, stack_scene
-
 show(stack_scene(places(DARTS_V2, channels=36, cells=20), "reduce"))
 
 # %% [markdown] lang="en"
@@ -234,9 +243,6 @@ show(stack_scene(places(DARTS_V2, channels=36, cells=20), "reduce"))
 # otherwise, with 3.3 and 3.2 million; only their cells are taken over here.)
 
 # %% tags=["nbval-check-output"]
-from nascourse.networks.build import count
-from nascourse.spaces.published import PUBLISHED
-
 for name, genotype in PUBLISHED.items():
     print(f"{name:12} {count(genotype, channels=36, cells=20).params:,}")
 
@@ -260,8 +266,6 @@ print(f"{one_cell:,} cells, {one_cell**2:.3g} genotypes")
 # cell by cell:
 
 # %% tags=["nbval-check-output"]
-from nascourse.spaces.cell import CellSpace
-
 small = CellSpace(nodes=2, ops=("skip_connect", "sep_conv_3x3"))
 counted = set(small.all_cells())
 print(len(counted), "counted,", prod(comb(k, 2) * 2**2 for k in (2, 3)), "by formula")
@@ -293,8 +297,6 @@ print("nodes of the child from", *("a" if c == x else "b" for x, y, c in zip(*pa
 # with 16 channels.
 
 # %%
-from nascourse.viz.editor import CellEditor
-
 editor = CellEditor(DARTS_V2, net={"channels": 16, "cells": 6})
 editor
 
@@ -315,8 +317,6 @@ editor
 # keeps a trained network for use without this course.
 
 # %%
-from nascourse.networks.export import to_json
-
 design = to_json(editor.arch, channels=16, cells=6)
 print(list(design), design["architecture"]["normal"][0], design["net"])
 
@@ -327,16 +327,8 @@ print(list(design), design["architecture"]["normal"][0], design["net"])
 # for a deep one. A few random cells, live, in networks of 3 and of 8 cells:
 
 # %%
-from nascourse.data import SearchData, load
-from nascourse.lessons.lesson_03.experiments import (
-    DEEP,
-    SHALLOW,
-    group_cells,
-    trained,
-)
-
 data = load().shrunk(2)
-data = SearchData(data.train[: budget.images], data.valid[:1000])
+data = SearchData(data.train.subset(budget.images), data.valid.subset(1000))
 cells = group_cells(100)[: budget.cells]
 
 # %%
@@ -350,10 +342,6 @@ for number, genotype in enumerate(cells):
 # order of images.
 
 # %%
-from nascourse import evidence
-from nascourse.evidence.statistics import average
-from nascourse.lessons.lesson_03.experiments import by_group, chosen_and_average, taus
-
 depth, classes = evidence.load("03_depth"), evidence.load("03_classes")
 rankings = {
     "shallow, deep": taus(depth, "shallow", "deep"),
@@ -361,14 +349,12 @@ rankings = {
     "five classes, the others": taus(classes, "found_on", "used_on"),
 }
 for name, tau in rankings.items():
-    print(f"{name:24} τ = {average(tau)}")
+    print(f"{name:24} τ = {evidence.average(tau)}")
 
 # %%
-from nascourse.viz.figures import chart, series_style
-
 figure, axes = chart(xlabel="Kendall's τ between two rankings of six cells", height=260)
 for k, tau in enumerate(rankings.values()):
-    style, effect = series_style(k), average(tau)
+    style, effect = series_style(k), evidence.average(tau)
     axes.scatter(tau, np.full(8, 2 - k) + np.linspace(-0.12, 0.12, 8), color=style.color, marker=style.marker)
     axes.plot([effect.low, effect.high], [2 - k + 0.28] * 2, color="black", linewidth=2, linestyle="-")
     axes.plot(effect.estimate, 2 - k + 0.28, "o", color="black", markersize=5)
@@ -427,10 +413,7 @@ for arm in depth.arms:
 
 # %%
 from pathlib import Path
-
-from nascourse.device import pick_device
-from nascourse.evaluation.retrain import retrain
-from nascourse.evaluation.retrain_plan import PRESETS, retrain_data
+from nascourse.evaluation import PRESETS, retrain, retrain_data
 
 
 def full_run(name, preset, folder=None):

@@ -29,8 +29,22 @@
 # %%
 import numpy as np
 import torch
+from nascourse import CourseError, evidence, pick_device
 from nascourse.lessons import check, hint, setup, solution
-from nascourse.viz.show import show
+from nascourse.lessons.lesson_05 import (
+    ARMS,
+    DriftExplorer,
+    FamilyTreeExplorer,
+    GenerationExplorer,
+    KinshipExplorer,
+    curves,
+    drop_worst,
+    evolution_scene,
+    exact,
+    origins,
+    real_search,
+)
+from nascourse.viz import chart, regret_curves, series_style, show
 
 torch.set_num_threads(1)  # networks this small gain nothing from a second thread
 budget = setup("05")
@@ -63,8 +77,6 @@ budget = setup("05")
 # 4. **Update**: the child is evaluated and joins; somebody else leaves.
 
 # %%
-from nascourse.lessons.lesson_05.flow import evolution_scene
-
 show(evolution_scene())
 
 # %% [markdown] lang="en"
@@ -98,8 +110,18 @@ show(evolution_scene())
 # evaluation is a look-up. Cells that compute the same function share their trainings.
 
 # %%
-from nascourse.evaluation.tabular import TabularBenchmark
-from nascourse.spaces.micro import MICRO_OPS, MicroCell, MicroSpace
+from nascourse.evaluation import TabularBenchmark
+from nascourse.spaces import (
+    MICRO_OPS,
+    CellSpace,
+    MicroCell,
+    MicroSpace,
+    Result,
+    canonical,
+    change_operation,
+    remove_skip,
+    swap_cells,
+)
 
 space, table = MicroSpace(), TabularBenchmark.load()
 noise = table.noise(top=100)  # of good cells, which a search is about
@@ -168,8 +190,14 @@ def rank(fitness, pressure, rng):
 # p-values is below 0.05 all the same, and this lesson computes a dozen of them.)
 
 # %%
-from nascourse.search.evolution.selection import FitnessProportional, LinearRank, Tournament
 from scipy.stats import chisquare
+from nascourse.search.evolution import (
+    FitnessProportional,
+    LinearRank,
+    Tournament,
+    Uniform,
+    takeover_time,
+)
 
 OURS = {
     "fitness": (lambda rng: spin(fitness, rng), FitnessProportional()),
@@ -210,8 +238,6 @@ print("package:", all(p_value(drawn[name], s.chances(fitness)) > 1e-3 for name, 
 print("wrong formula caught:", p_value(drawn["tournament of 3"], Tournament(2).chances(fitness)) < 1e-3)
 
 # %%
-from nascourse.viz.figures import chart, series_style
-
 figure, axes = chart(xlabel="accuracy of the individual", ylabel="probability of being selected", height=300)
 order = np.argsort(fitness)
 for k, name in enumerate(("fitness", "rank, η = 1.8", "tournament of 3")):
@@ -245,8 +271,6 @@ print("six draws without replacement:", sorted(once.draw(fitness, 6, rng)))
 # should be decided, not left to chance:
 
 # %%
-from nascourse.errors import CourseError
-
 CASES = {"some zero": [0, 1, 3], "all zero": [0, 0, 0], "negative": [-1, 1, 3], "equal": [2, 2, 3]}
 CASES |= {"one failed": [np.nan, 1, 3], "all failed": [np.nan] * 3}
 
@@ -309,8 +333,6 @@ show(figure, alt="Share of the best by generation: S-shaped for tournaments, soo
 # 1, 2, …, 128, and takes over far more slowly than the smallest tournament.*
 
 # %%
-from nascourse.search.evolution.selection import takeover_time
-
 for k in (2, 5, 10):
     times = [takeover_time(Tournament(k, distinct=False), 128, np.random.default_rng(seed)) for seed in range(20)]
     theory = (np.log(128) + np.log(np.log(128))) / np.log(k)
@@ -365,12 +387,9 @@ print(f"children: {accuracies[0]:.4f} to {accuracies[-1]:.4f}, median {np.median
 # cell of one parent with the *reduction* cell of the other.
 
 # %% tags=["nbval-check-output"]
-from nascourse.spaces import mutators as edits
-from nascourse.spaces.cell import CellSpace
-
 cells, rng = CellSpace(), np.random.default_rng(4)
 mother, father = cells.sample(rng), cells.sample(rng)
-child = edits.swap_cells(cells, mother, father, rng)
+child = swap_cells(cells, mother, father, rng)
 print("normal of the one, reduction of the other:", (child.normal, child.reduce) == (mother.normal, father.reduce))
 
 # %% [markdown] lang="en"
@@ -396,9 +415,9 @@ print("same:", all(x == y for x, y in mutants), "|", len({x for x, _ in mutants}
 #
 # | named mutation | micro cell | genotype |
 # |---|---|---|
-# | enable or disable a connection | an edge becomes `none`, or stops being it (`switch` below) | `edits.rewire_input`: another input; every node always reads two |
-# | remove a skip connection (the syllabus' example), or add one | `edits.remove_skip`; add: `edits.change_operation` | the same |
-# | change a filter size | `resize` below | `edits.change_operation`, sep 3×3 to sep 5×5 for one |
+# | enable or disable a connection | an edge becomes `none`, or stops being it (`switch` below) | `rewire_input`: another input; every node always reads two |
+# | remove a skip connection (the syllabus' example), or add one | `remove_skip`; add: `change_operation` | the same |
+# | change a filter size | `resize` below | `change_operation`, sep 3×3 to sep 5×5 for one |
 # | change the learning rate | no decision of the space: it belongs to the evaluation | the same |
 #
 # The last row is a choice, too: whoever puts the learning rate into the architecture searches both at once. Large-scale
@@ -431,7 +450,7 @@ def resize(space, cell, rng):
 # %% tags=["nbval-check-output"]
 cell = MicroCell.from_string("|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|")
 print("residual cell     ", cell)
-for seed, mutate in enumerate((switch, edits.remove_skip, resize, edits.change_operation)):
+for seed, mutate in enumerate((switch, remove_skip, resize, change_operation)):
     print(f"{mutate.__name__:18}", mutate(space, cell, np.random.default_rng(seed)))
 
 # %% [markdown] lang="en"
@@ -441,12 +460,12 @@ for seed, mutate in enumerate((switch, edits.remove_skip, resize, edits.change_o
 # Who stays?
 
 # %%
-from nascourse.search.evolution.population import Individual
-from nascourse.search.evolution.update import (
+from nascourse.search.evolution import (
     DropOldest,
     DropWorst,
     DropWorstOrOldest,
     Generational,
+    Individual,
     KeepAll,
 )
 
@@ -474,9 +493,15 @@ print("λ = 0.3, by chi-square:", chisquare([worst_gone, 4000 - worst_gone], [12
 # The steps compose. Read the lines aloud:
 
 # %%
-from nascourse.search.evolution.evolution import Evolution
-from nascourse.search.evolution.selection import Uniform
-from nascourse.search.evolution.variation import half_of_each
+from nascourse.search.evolution import (
+    Evolution,
+    classical_ga,
+    diversity,
+    half_of_each,
+    mu_plus_lambda,
+    populations,
+    regularized_evolution,
+)
 
 aging = Evolution(space, 50, selection=Tournament(10, distinct=False), update=DropOldest())
 plus = Evolution(space, 20, 20, selection=Uniform(), update=DropWorst())
@@ -494,8 +519,6 @@ ga = Evolution(space, 50, 50, selection=roulette, crossover=half_of_each, **rate
 # The package calls them by name, and means the same:
 
 # %% tags=["nbval-check-output"]
-from nascourse.search.evolution.evolution import classical_ga, mu_plus_lambda, regularized_evolution
-
 named = (regularized_evolution(space, 50, 10), mu_plus_lambda(space, 20, 20), classical_ga(space, 50))
 print([mine.describe() == theirs.describe() for mine, theirs in zip((aging, plus, ga), named)])
 
@@ -522,8 +545,7 @@ def by_hand(fitness_of, size, sample, evaluations, rng):
 
 
 # %% tags=["nbval-check-output"]
-from nascourse.lessons.lesson_05.experiments import exact
-from nascourse.search.loop import search, strategy_rng
+from nascourse.search import search, strategy_rng
 
 theirs = search(aging, exact, 120, seed=1)
 ours = by_hand(lambda cell: table.evaluate(cell).accuracy, 50, 10, 120, strategy_rng(1))
@@ -545,8 +567,6 @@ generations = breeding.generations
 # **One generation.** Who was selected, who was born of whom, who had to go?
 
 # %%
-from nascourse.lessons.lesson_05.explorers import GenerationExplorer
-
 GenerationExplorer(history, generations, step=4)
 
 # %% [markdown] lang="en"
@@ -558,9 +578,6 @@ GenerationExplorer(history, generations, step=4)
 # **Parent and child.** What is new carries a halo and a star; the table says whose edge is whose.
 
 # %%
-from nascourse.lessons.lesson_05.explorers import KinshipExplorer
-from nascourse.lessons.lesson_05.kinship import origins
-
 both = [row.trial for row in history if len(row.trial.parents) == 2]
 parents = [[history[number].trial.arch for number in trial.parents] for trial in both]
 changed = [trial.number for trial, two in zip(both, parents) if "" in origins(trial.arch, two)]
@@ -572,8 +589,6 @@ KinshipExplorer(history, child=changed[0])
 # **The family** of the best cell of the whole search, as far back as you like. (It may have died of old age long ago.)
 
 # %%
-from nascourse.lessons.lesson_05.explorers import FamilyTreeExplorer
-
 FamilyTreeExplorer(history, depth=2)
 
 # %% [markdown] lang="en"
@@ -583,8 +598,6 @@ FamilyTreeExplorer(history, depth=2)
 # **The population on the move**, through accuracy against parameters:
 
 # %%
-from nascourse.lessons.lesson_05.explorers import DriftExplorer
-
 DriftExplorer(history, generations, step=20)
 
 # %% [markdown] lang="en"
@@ -607,9 +620,6 @@ DriftExplorer(history, generations, step=20)
 # selection at all) to 25:
 
 # %%
-from nascourse.evidence.statistics import average
-from nascourse.search.evolution.population import diversity
-
 ends = {}
 for sample in (1, 2, 5, 10, 25):
     strategy = regularized_evolution(space, 50, sample)
@@ -648,11 +658,9 @@ show(
 # the best cell of all. One seed, live:
 
 # %%
-from nascourse.lessons.lesson_05.experiments import ARMS
-
 for arm, make in ARMS.items():
     run = search(make(space), exact, budget.evaluations, seed=0)
-    functions = len({space.canonical(row.trial.arch) for row in run})
+    functions = len({canonical(row.trial.arch) for row in run})
     print(f"{arm:15} regret {table.regrets(run)[-1]:.4f}, {functions} different functions evaluated")
 
 # %% [markdown] lang="en"
@@ -669,16 +677,12 @@ for arm, make in ARMS.items():
 # %%
 from textwrap import fill
 
-from nascourse import evidence
-from nascourse.lessons.lesson_05.experiments import curves
 
 rows = {"without noise": evidence.load("05_exact"), "with noise": evidence.load("05_noisy")}
 for found in rows.values():
     print(fill(str(evidence.verdict(found.name)), 95))
 
 # %%
-from nascourse.viz.landscape import regret_curves
-
 SHOWN = [arm for arm in ARMS if arm != "drop worst"]
 show(
     regret_curves(
@@ -713,18 +717,16 @@ show(
 # their p-values are raised (Holm's correction). Searches of one seed share their founders and are a little alike; the
 # test does not use that.
 
+
 # %%
-from nascourse.evidence.statistics import a12, difference, holm, mann_whitney_p
-
-
 def against_random(found):
     regret = {arm: found.values(arm, "regret") for arm in found.arms}
     rivals = [arm for arm in regret if arm != "random"]
-    adjusted = holm([mann_whitney_p(regret[arm], regret["random"]) for arm in rivals])
-    print(f"{'random':15} mean regret {average(regret['random'])}")
+    adjusted = evidence.holm([evidence.mann_whitney_p(regret[arm], regret["random"]) for arm in rivals])
+    print(f"{'random':15} mean regret {evidence.average(regret['random'])}")
     for arm, p in zip(rivals, adjusted):
-        effect = a12(regret["random"], regret[arm])
-        print(f"{arm:15} mean regret {average(regret[arm])}")
+        effect = evidence.a12(regret["random"], regret[arm])
+        print(f"{arm:15} mean regret {evidence.average(regret[arm])}")
         print(f"{'':15} A12 {effect.estimate:.2f} [{effect.low:.2f}, {effect.high:.2f}], p {p:.1g}")
 
 
@@ -795,8 +797,12 @@ print("aging - random:", *(f"{value:+.4f}" for value in lead), f" mean {lead.mea
 contrasts = {}
 for name, found in rows.items():
     worst, oldest = (found.values(arm, "regret") for arm in ("drop worst", "aging"))
-    contrasts[name] = (difference(worst, oldest), a12(worst, oldest), mann_whitney_p(worst, oldest))
-adjusted = holm([p for _, _, p in contrasts.values()])
+    contrasts[name] = (
+        evidence.difference(worst, oldest),
+        evidence.a12(worst, oldest),
+        evidence.mann_whitney_p(worst, oldest),
+    )
+adjusted = evidence.holm([p for _, _, p in contrasts.values()])
 for (name, (gain, effect, _)), p in zip(contrasts.items(), adjusted):
     print(f"{name:13}: worst - oldest {gain}")
     print(f"{'':13}  A12 {effect.estimate:.2f} [{effect.low:.2f}, {effect.high:.2f}], p {p:.2g}")
@@ -826,9 +832,9 @@ show(
 
 # %%
 gains = [found.values("drop worst", "regret") - found.values("aging", "regret") for found in rows.values()]
-print("gain of aging, with noise - without:", difference(gains[1], gains[0]))
+print("gain of aging, with noise - without:", evidence.difference(gains[1], gains[0]))
 for arm in ARMS:
-    print(f"{arm:15} luck of what was handed over {average(rows['with noise'].values(arm, 'luck'))}")
+    print(f"{arm:15} luck of what was handed over {evidence.average(rows['with noise'].values(arm, 'luck'))}")
 
 # %% [markdown] lang="en"
 # The second prediction: **none that shows**. Neither without noise nor with it can a hundred searches tell the two apart.
@@ -851,9 +857,6 @@ for arm in ARMS:
 # two; the oldest goes.
 
 # %%
-from nascourse.device import pick_device
-from nascourse.lessons.lesson_05.experiments import real_search
-
 SMALL = {"images": budget.real_images, "valid": budget.real_valid, "epochs": 1, "channels": 4, "cells": 3}
 device = str(pick_device())
 real = real_search("evolution", 1, trials=budget.real_trials, population=4, sample=2, window=1, **SMALL, device=device)
@@ -884,7 +887,7 @@ for name in ("normal", "reduce"):
 #
 # On a cluster, pass an executor: `full_run(dask_executor(client))`, with a Dask client as in the
 # [README](../README.md#on-a-cluster), or `with local_cluster(2) as executor: full_run(executor)` for a small one on this
-# machine (both from `nascourse.runs.executors`). `window` is how many trials are under way at once: twice the number of
+# machine (both from `nascourse.runs`). `window` is how many trials are under way at once: twice the number of
 # workers is plenty, and another window is another search. Workers train on `device`, which was chosen for *this*
 # machine: set it to what they have.
 
@@ -940,12 +943,8 @@ for arm in stored.arms:
 # Widely copied libraries offer an "aging evolution" that removes the **worst**. Nothing breaks. To see the difference, take
 # fitness away and leave luck: *every* cell is worth exactly 0.80, and a training scatters around it by 0.01.
 
+
 # %%
-from nascourse.lessons.lesson_05.experiments import drop_worst
-from nascourse.search.evolution.evolution import populations
-from nascourse.spaces.base import Result
-
-
 def pure_luck(trial):
     return Result(float(np.random.default_rng(trial.seed).normal(0.80, 0.01)))
 
@@ -1169,7 +1168,7 @@ solution("05.7")
 # ### Experiment
 #
 # Nothing under *Run it* was tuned. Give regularized evolution other sizes, such as 20 and 5, or 100 and 25, or a
-# mutation of your own (`switch`, `resize`, or `AnyOf` of several, from `nascourse.search.evolution.variation`). Before you start,
+# mutation of your own (`switch`, `resize`, or `AnyOf` of several, from `nascourse.search.evolution`). Before you start,
 # write down which setting you expect to win, by how much, and how many seeds you will run. Choose on seeds 0 to 19, and
 # report on seeds 20 to 119: a setting that was chosen on the seeds it is reported on has won by luck, too.
 #

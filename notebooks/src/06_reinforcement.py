@@ -30,8 +30,19 @@
 # %%
 import numpy as np
 import torch
+from nascourse import evidence, pick_device
 from nascourse.lessons import check, hint, setup, solution
-from nascourse.viz.show import show
+from nascourse.lessons.lesson_05 import curves
+from nascourse.lessons.lesson_06 import (
+    POLICIES,
+    REAL,
+    RIVALS,
+    PolicyExplorer,
+    agent_environment_scene,
+    real_evaluation,
+    snapshots,
+)
+from nascourse.viz import chart, series_style, show
 
 torch.set_num_threads(1)  # everything here is small
 budget = setup("06")
@@ -61,8 +72,6 @@ budget = setup("06")
 #    state. With these the controller updates how it samples.
 
 # %%
-from nascourse.lessons.lesson_06.pictures import agent_environment_scene
-
 show(agent_environment_scene())
 
 # %% [markdown] lang="en"
@@ -107,8 +116,8 @@ show(agent_environment_scene())
 # with, which a real search does not have.
 
 # %% tags=["nbval-check-output"]
-from nascourse.evaluation.tabular import TabularBenchmark
-from nascourse.spaces.micro import MicroSpace
+from nascourse.evaluation import TabularBenchmark
+from nascourse.spaces import MicroSpace
 
 table, space = TabularBenchmark.load(), MicroSpace()
 cells = torch.cartesian_prod(*[torch.arange(5)] * 6)
@@ -224,8 +233,6 @@ for name, b in (("none", 0.0), ("the best reward", float(R.max())), ("the mean r
     print(f"baseline {name:16} {b:.3f}: variance {variance(b):7.4f}")
 
 # %%
-from nascourse.viz.figures import chart, series_style
-
 figure, axes = chart(xlabel="baseline b", ylabel="variance of one cell's estimate")
 grid = np.linspace(0, 1.2, 61)
 axes.semilogy(grid, [variance(b) for b in grid], color=series_style(0).color)
@@ -318,7 +325,14 @@ print("gradient:", torch.allclose(reinforce(logits, cells, len(cells) * p * surp
 # REINFORCE gradient:
 
 # %% tags=["nbval-check-output"]
-from nascourse.search.reinforcement.policy_gradient import surrogate
+from nascourse.search.reinforcement import (
+    Extent,
+    LSTMController,
+    Sample,
+    TableController,
+    search_side_by_side,
+    surrogate,
+)
 
 
 def ppo_objective(logits):
@@ -353,13 +367,6 @@ show(
 # probabilities must add up to 1:
 
 # %% tags=["nbval-check-output"]
-from nascourse.search.reinforcement.controller import (
-    Extent,
-    LSTMController,
-    Sample,
-    TableController,
-)
-
 every = Sample(cells[None], torch.full((1, len(cells), 6), 5), torch.zeros(1, len(cells)))
 for kind in (TableController, LSTMController):
     controller = kind(Extent.of(space), [torch.Generator().manual_seed(0)])
@@ -376,9 +383,7 @@ for kind in (TableController, LSTMController):
 # table, one search:
 
 # %%
-from nascourse.lessons.lesson_06.experiments import POLICIES
-from nascourse.search.loop import search
-from nascourse.search.reinforcement.reinforce import snapshots
+from nascourse.search import search
 
 SEED = 2026
 strategy = POLICIES["REINFORCE, LSTM"](space)
@@ -409,8 +414,6 @@ show(figure, alt="Mean reward of each batch and the baseline it was compared wit
 # policy is rebuilt from that, so nothing is trained while you move the slider.
 
 # %%
-from nascourse.lessons.lesson_06.explorer import PolicyExplorer
-
 policies = snapshots(strategy, history, seed=SEED)
 PolicyExplorer(space, history, policies)
 
@@ -434,8 +437,6 @@ PolicyExplorer(space, history, policies)
 # by the mean of its three trainings, than the best cell there is.
 
 # %%
-from nascourse.lessons.lesson_06.experiments import RIVALS
-
 for name, make in {**RIVALS, **POLICIES}.items():
     found = search(make(space), table, budget.evaluations, seed=SEED)
     best, cost = found.best.trial.arch, table.clock(found)[-1]
@@ -448,7 +449,6 @@ for name, make in {**RIVALS, **POLICIES}.items():
 # %%
 import time
 
-from nascourse.search.reinforcement.reinforce import search_side_by_side
 
 start, seeds = time.perf_counter(), range(budget.seeds)
 runs = search_side_by_side(POLICIES["REINFORCE, LSTM"](space), table, budget.evaluations, seeds)
@@ -461,8 +461,6 @@ print(f"{len(runs)} searches in {time.perf_counter() - start:.0f} seconds")
 # each other must make no difference:
 
 # %% tags=["nbval-check-output"]
-from nascourse import evidence
-
 recorded = evidence.load("06_policies")
 matches, last = 0, budget.evaluations - 1
 for run, row in zip(runs, recorded.of("REINFORCE, LSTM")):
@@ -482,8 +480,6 @@ from textwrap import fill
 print(fill(str(evidence.verdict("06_policies")), 95))
 
 # %%
-from nascourse.lessons.lesson_05.experiments import curves
-
 figure, axes = chart(xlabel="evaluations", ylabel="mean regret", height=400)
 for k, arm in enumerate(recorded.arms):
     style, curve = series_style(k), curves(recorded, arm).mean(0)
@@ -510,11 +506,9 @@ show(figure, alt="Mean regret over evaluations of random search, evolution and f
 # cell again, and that costs an evaluation here.
 
 # %%
-from nascourse.evidence.statistics import a12, average, holm, mann_whitney_p
-
 for arm in recorded.arms:
     regret, cells_asked = recorded.values(arm, "regret"), recorded.values(arm, "cells").mean()
-    interval, rank = average(regret), np.median(recorded.values(arm, "rank"))
+    interval, rank = evidence.average(regret), np.median(recorded.values(arm, "rank"))
     print(f"{arm:16} regret {interval.estimate:.4f} [{interval.low:.4f}, {interval.high:.4f}]", end="  ")
     print(f"median rank {rank:4.0f}  cells {cells_asked:3.0f}")
 
@@ -529,9 +523,9 @@ for arm in recorded.arms:
 # %%
 pairs = [(policy, rival) for rival in RIVALS for policy in POLICIES]
 samples = [(recorded.values(rival, "regret"), recorded.values(policy, "regret")) for policy, rival in pairs]
-adjusted = holm([mann_whitney_p(a, b) for a, b in samples])
+adjusted = evidence.holm([evidence.mann_whitney_p(a, b) for a, b in samples])
 for (policy, rival), (a, b), q in zip(pairs, samples, adjusted):
-    chance, word = a12(a, b), "undecided"
+    chance, word = evidence.a12(a, b), "undecided"
     if q < 0.05:
         word = "the policy" if chance.estimate > 0.5 else rival
     print(f"{policy:16} or {rival:9}: {word:10} chance {chance.estimate:.2f}", end=" ")
@@ -563,16 +557,14 @@ for (policy, rival), (a, b), q in zip(pairs, samples, adjusted):
 # above had been seen.)
 
 # %%
-from nascourse.evidence.statistics import difference
-
 without = evidence.load("06_exact")
 for arm in without.arms:
-    print(f"{arm:16} without noise: regret {average(without.values(arm, 'regret'))}")
+    print(f"{arm:16} without noise: regret {evidence.average(without.values(arm, 'regret'))}")
 print(fill(str(evidence.verdict("06_exact")), 95))
 behind = [rows.values("evolution", "regret") for rows in (recorded, without)]
 for policy in POLICIES:
     lead = [other - rows.values(policy, "regret") for other, rows in zip(behind, (recorded, without))]
-    print(f"{policy:16} lead over evolution, with noise - without: {difference(*lead)}")
+    print(f"{policy:16} lead over evolution, with noise - without: {evidence.difference(*lead)}")
 
 # %% [markdown] lang="en"
 # Without noise the lead of the policies is gone. Evolution has the smallest mean, though its lead over the LSTM is far from
@@ -627,7 +619,8 @@ print(f"that is {published / days / 1e6:.1f} million times the {1440 * days:.0f}
 # %% tags=["nbval-check-output"]
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import RecordEpisodeStatistics
-from nascourse.search.reinforcement.environment import ArchitectureEnv
+
+from nascourse.search.reinforcement import ArchitectureEnv
 
 env = ArchitectureEnv(space, table)
 check_env(env, skip_render_check=True)
@@ -696,9 +689,6 @@ print("as if never stopped:", [row.trial for row in resumed] == [row.trial for r
 # again after an interruption, and it goes on.
 
 # %%
-from nascourse.device import pick_device
-from nascourse.lessons.lesson_06.experiments import REAL, real_evaluation
-
 journal = "runs/06_full_run.jsonl" if budget.mode == "full" else None
 real = real_evaluation(budget.full_images, budget.full_valid, budget.full_epochs, str(pick_device()))
 learner = REAL["REINFORCE"](space)
@@ -819,7 +809,7 @@ for name, bonus in forms.items():
 hasty = evidence.load("06_entropy")
 for rows, arms in ((recorded, ("random", "REINFORCE, LSTM", "PPO, LSTM")), (hasty, hasty.arms)):
     for arm in arms:
-        regret, last = average(rows.values(arm, "regret")), np.median(rows.values(arm, "last"))
+        regret, last = evidence.average(rows.values(arm, "regret")), np.median(rows.values(arm, "last"))
         print(f"{arm:17} regret {regret.estimate:.4f} [{regret.low:.4f}, {regret.high:.4f}]  cells {last:3.0f}")
 print(fill(str(evidence.verdict("06_entropy")), 95))
 

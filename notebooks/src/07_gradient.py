@@ -28,8 +28,20 @@
 
 # %%
 import torch
+from nascourse import evidence, load
 from nascourse.lessons import check, hint, setup, solution
-from nascourse.viz.show import show
+from nascourse.lessons.lesson_07 import (
+    FILTERS,
+    BilevelExplorer,
+    RelaxationExplorer,
+    descend,
+    enumerated,
+    filter_problem,
+    relaxation_panels,
+    ridge_problem,
+    solved_loss,
+)
+from nascourse.viz import chart, series_style, show
 
 torch.set_num_threads(1)  # everything here is tiny
 budget = setup("07")
@@ -63,9 +75,6 @@ budget = setup("07")
 # 3. **Derive.** Keep the operation with the largest weight on each edge. This is a choice again.
 
 # %%
-from nascourse.lessons.lesson_07.experiments import FILTERS
-from nascourse.lessons.lesson_07.relaxation import relaxation_panels
-
 PRIMITIVES = ["none", "skip_connect", "max_pool_3x3", "avg_pool_3x3"]
 PRIMITIVES += ["nor_conv_1x1", "nor_conv_3x3"]  # what the two edge filters are drawn like
 alphas = [[0, 1, 2, 1, 0, 1], [0, 2, 0, 1, 1, 0], [0, 0, 1, 0, 1, 2]]
@@ -101,8 +110,6 @@ show(relaxation_panels(alphas, list(FILTERS), dict(zip(FILTERS, PRIMITIVES))))
 # poolings, and two that answer to upright and to level edges in a picture.
 
 # %%
-from nascourse.data import load
-
 images = load().shrunk(2).train
 boots = images[images.labels == images.classes.index("ankle boot")]
 x = boots.pixels[:1].double() / 255
@@ -340,13 +347,13 @@ print("relative error below a thousandth:", bool(error < 1e-3))
 # validation is squared error alone. 20 features, only five of which matter:
 
 # %%
-from nascourse.search.gradient import bilevel
+from nascourse.search.gradient import bilevel, relax
 
 draw = torch.Generator().manual_seed(1)
 truth = torch.cat([torch.ones(5), torch.zeros(15)]).double()
 X = torch.randn(200, 20, generator=draw, dtype=torch.float64)
 y = X @ truth + torch.randn(200, generator=draw, dtype=torch.float64)
-ridge = bilevel.ridge_problem(X[:40], y[:40], X[40:], y[40:])
+ridge = ridge_problem(X[:40], y[:40], X[40:], y[40:])
 
 # %% [markdown] lang="en"
 # Here $w^*(\alpha)$ is one linear system, so the exact hypergradient is known. A step has to respect the curvature: ξ
@@ -416,8 +423,6 @@ def reinforce(alpha, samples, generator, baseline=0.0):
 # now; the package has all three.
 
 # %%
-from nascourse.search.gradient import relax
-
 draw = torch.Generator().manual_seed(3)
 N = budget.samples
 at = choice_loss, alpha, N, draw
@@ -451,8 +456,6 @@ print(f"{'the mixture':24} bias {(of_mixture - truth).norm():.3f}   no noise")
 # One edge, live. Each slider is the α of an operation. *all times* multiplies every α, *all plus* adds to every α.
 
 # %%
-from nascourse.lessons.lesson_07.relaxation_explorer import RelaxationExplorer
-
 outputs = torch.cat([o(x)[0] for o in OPS]).numpy()
 RelaxationExplorer(list(FILTERS), outputs, [0.0, 1.0, 2.0, 0.5, -1.0, 0.0])
 
@@ -470,8 +473,6 @@ RelaxationExplorer(list(FILTERS), outputs, [0.0, 1.0, 2.0, 0.5, -1.0, 0.0])
 # $w = w^*(\alpha)$. In each round α steps once and $w$ a few times.
 
 # %%
-from nascourse.lessons.lesson_07.bilevel_explorer import BilevelExplorer
-
 BilevelExplorer(xi=0.25)
 
 # %% [markdown] lang="en"
@@ -492,14 +493,6 @@ BilevelExplorer(xi=0.25)
 # All 216 cells can be solved, so we also know every rank. One seed, live:
 
 # %%
-from nascourse.lessons.lesson_07.experiments import (
-    descend,
-    enumerated,
-    filter_problem,
-    solved_loss,
-)
-from nascourse.search.gradient.relax import argmax_operations
-
 problem = filter_problem(seed=100, images=budget.images)
 losses = enumerated(seed=100, images=budget.images)
 print(f"216 cells: best {min(losses.values()):.4f}, worst {max(losses.values()):.4f}")
@@ -507,7 +500,7 @@ print(f"216 cells: best {min(losses.values()):.4f}, worst {max(losses.values()):
 # %%
 for method in ("first order", "exact"):
     _, alpha = descend(problem, method, budget.steps)
-    cell = argmax_operations(alpha)
+    cell = relax.argmax_operations(alpha)
     rank = 1 + sum(loss < losses[cell] for loss in losses.values())
     names = ", ".join(list(FILTERS)[k] for k in cell)
     print(f"{method:11}: mixed {solved_loss(problem, alpha):.4f}", end=", ")
@@ -521,7 +514,6 @@ for method in ("first order", "exact"):
 # %%
 from textwrap import fill
 
-from nascourse import evidence
 
 recorded = evidence.load("07_exact_hypergradient")
 print(fill(str(evidence.verdict("07_exact_hypergradient")), 95))
@@ -550,8 +542,6 @@ print("random search:", ", ".join(f"best of {n} {loss:.4f}" for n, loss in chanc
 # solved cells instead of 150 rounds.
 
 # %%
-from nascourse.viz.figures import chart, series_style
-
 figure, axes = chart(xlabel="rank of the kept cell among 216 (1 is best)")
 for k, arm in enumerate(ARMS):
     style, ranks = series_style(k), recorded.values(arm, "rank")
@@ -583,10 +573,8 @@ for arm in ARMS:
 # within a seed:
 
 # %%
-from nascourse.evidence.statistics import difference
-
 crude, exact = (recorded.values(arm, "derived") for arm in ("first order", "exact"))
-effect = difference(crude, exact, paired=True)
+effect = evidence.difference(crude, exact, paired=True)
 print("first order - exact, loss of the derived cell:", effect)
 word = "holds" if effect.low > 0 else "fails" if effect.high < 0 else "undecided"
 print("The exact gradient derives better cells:", word)
@@ -649,13 +637,11 @@ print("moved:", any(not torch.equal(a, b) for a, b in zip(before, model.paramete
 # the edge computes. It must not change what is kept:
 
 # %% tags=["nbval-check-output"]
-from nascourse.search.gradient.relax import strongest_edges
-
 alphas = torch.tensor([[0.0, 3.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.1, 0.0]])
 shifted = alphas + torch.tensor([[0.0], [0.0], [10.0]])
 raw = [sorted(a.max(1).values.topk(2).indices.tolist()) for a in (alphas, shifted)]
 print("by raw α:  ", raw[0], "then", raw[1])
-print("by softmax:", *([edge for edge, _ in strongest_edges(a)] for a in (alphas, shifted)), sep=" ")
+print("by softmax:", *([edge for edge, _ in relax.strongest_edges(a)] for a in (alphas, shifted)), sep=" ")
 
 # %% [markdown] lang="en"
 # ### A sample that is no longer a function of α

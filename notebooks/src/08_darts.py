@@ -29,8 +29,24 @@
 
 # %%
 import torch
+from nascourse import evidence, pick_device
+from nascourse.data import batches, find
 from nascourse.lessons import check, hint, setup, solution
-from nascourse.viz.show import show
+from nascourse.lessons.lesson_07 import darts_panels
+from nascourse.lessons.lesson_08 import (
+    ARMS,
+    ESTIMATORS,
+    AlphaEvolutionExplorer,
+    alpha_trajectories,
+    collapse_figure,
+    final_accuracies,
+    final_difference,
+    final_p,
+    gradient_quality,
+    strip_plot,
+    truth,
+)
+from nascourse.viz import cell_scene, show
 
 torch.set_num_threads(1)  # networks this small gain nothing from a second thread
 budget = setup("08")
@@ -59,9 +75,15 @@ budget = setup("08")
 # of networks, train one.
 
 # %%
-from nascourse.data import find
-from nascourse.search.gradient.alpha_history import AlphaHistory
-from nascourse.lessons.lesson_07.relaxation import darts_panels
+from nascourse.search.gradient import (
+    PRESETS,
+    AlphaHistory,
+    DartsSearch,
+    darts_step,
+    derive,
+    search_images,
+    top_eigenvalue,
+)
 
 recorded = AlphaHistory.load(find("results/08_micro.npz"))
 show(darts_panels(recorded.alphas["cell"][0], recorded.alphas["cell"][-1]))
@@ -134,9 +156,20 @@ show(darts_panels(recorded.alphas["cell"][0], recorded.alphas["cell"][-1]))
 
 # %%
 from torch import nn
-
-from nascourse.networks.ops import make_op
-from nascourse.spaces.micro import MICRO_EDGES, MICRO_OPS
+from nascourse.networks import (
+    build_seeded,
+    initial_alphas,
+    make_op,
+    supernet_seeded,
+)
+from nascourse.spaces import (
+    DARTS_V2,
+    MICRO_EDGES,
+    MICRO_OPS,
+    CellSpace,
+    MicroCell,
+    MicroSpace,
+)
 
 
 class MixedCell(nn.Module):
@@ -177,9 +210,6 @@ print(torch.allclose(cell(x, one_hot(torch.tensor(chosen), 5).float()), by_hand,
 # cell of it can be copied into ours. The rest of the network around our cell must give the package's answer:
 
 # %% tags=["nbval-check-output"]
-from nascourse.networks.supernet import supernet_seeded
-from nascourse.spaces.micro import MicroSpace
-
 theirs, image = supernet_seeded(MicroSpace(), 1, channels=4, cells=(1,), in_channels=1), torch.randn(8, 1, 7, 7)
 cell.load_state_dict(theirs.cells[0].state_dict())
 weights = torch.randn(6, 5, generator=torch.Generator().manual_seed(0)).softmax(1)
@@ -217,10 +247,6 @@ def first_order_search(net, alpha, train_batches, valid_batches):
 # Two batch iterators run side by side, one for each half of the data. Twenty steps on real images:
 
 # %%
-from nascourse.data import batches
-from nascourse.networks.supernet import initial_alphas
-from nascourse.search.gradient.darts_config import PRESETS, search_images
-
 preset = PRESETS["micro"]["lesson"]
 data = search_images("micro", preset=preset)  # two halves, of 14 × 14 pixels
 net = supernet_seeded(MicroSpace(), 0, in_channels=1, **preset.config.net)
@@ -251,9 +277,7 @@ for k in (0, 7, 14, 21, 28):
 print(agree, "of 5 agree")
 
 # %% tags=["nbval-check-output"]
-from nascourse.search.gradient import darts_step as darts
-
-_, package = darts.first_order(net, {"cell": alpha}, batch)
+_, package = darts_step.first_order(net, {"cell": alpha}, batch)
 print("as the package:", torch.allclose(package["cell"], slopes))
 
 # %% [markdown] lang="en"
@@ -269,9 +293,9 @@ from copy import deepcopy
 net, alphas = net.float(), {"cell": alpha.detach().float()}
 train, valid = (next(batches(half, 64, order)) for half in (data.train, data.valid))
 of_w = torch.optim.SGD(net.parameters(), 0.025, momentum=0.9, weight_decay=3e-4)
-darts.weight_step(net, alphas, train, of_w, clip=5)  # the optimizer has some momentum now
+darts_step.weight_step(net, alphas, train, of_w, clip=5)  # the optimizer has some momentum now
 before = deepcopy(net.state_dict())
-imagined = darts.virtual_step(net, alphas, train, of_w, xi=0.025)
+imagined = darts_step.virtual_step(net, alphas, train, of_w, xi=0.025)
 
 # %% tags=["nbval-check-output"]
 print("left as it was:", all(torch.equal(before[name], now) for name, now in net.state_dict().items()))
@@ -292,9 +316,9 @@ def flat(gradient):
     return gradient[1]["cell"].flatten()
 
 
-exact = flat(darts.second_order(net, alphas, train, valid, of_w, scale=None))
-paper = flat(darts.second_order(net, alphas, train, valid, of_w))
-first = flat(darts.first_order(net, alphas, valid))
+exact = flat(darts_step.second_order(net, alphas, train, valid, of_w, scale=None))
+paper = flat(darts_step.second_order(net, alphas, train, valid, of_w))
+first = flat(darts_step.first_order(net, alphas, valid))
 for name, gradient in (("by differences", paper), ("first order", first)):
     cosine = torch.nn.functional.cosine_similarity(gradient, exact, dim=0)
     print(f"{name:15} cosine with the exact gradient {cosine:.4f}, length {gradient.norm() / exact.norm():.3f}")
@@ -312,14 +336,12 @@ for name, gradient in (("by differences", paper), ("first order", first)):
 # of zero, one for each edge. (Why? Add a number to all α of an edge.)
 
 # %%
-from nascourse.search.gradient.collapse import top_eigenvalue
-
 few = valid[0][:16], valid[1][:16]
 hessian = torch.autograd.functional.hessian(
-    lambda a: darts.supernet_loss(net, {"cell": a}, few), alphas["cell"]
+    lambda a: darts_step.supernet_loss(net, {"cell": a}, few), alphas["cell"]
 ).reshape(30, 30)
 eigenvalues = torch.linalg.eigvalsh(hessian.double())
-by_products = top_eigenvalue(lambda a: darts.supernet_loss(net, a, few), alphas)
+by_products = top_eigenvalue(lambda a: darts_step.supernet_loss(net, a, few), alphas)
 print(f"top eigenvalue {eigenvalues[-1]:.5f}, from products {by_products:.5f}")
 
 # %% tags=["nbval-check-output"]
@@ -334,10 +356,6 @@ print("eigenvalues of zero:", int((eigenvalues.abs() < 1e-4 * eigenvalues[-1]).s
 # a number to all α of an edge changes nothing that the edge computes, so it must not change what is kept.
 
 # %%
-from nascourse.search.gradient.derive import derive
-from nascourse.spaces.cell import CellSpace
-from nascourse.spaces.published import DARTS_V2
-
 big = supernet_seeded(CellSpace(), 0, channels=4, cells=2)
 print(len(big.edges), "edges:", *big.edges)
 print(len(big.ops), "operations:", *big.ops)
@@ -377,8 +395,6 @@ def kept_megabytes(forward):
 
 
 # %%
-from nascourse.networks.build import build_seeded
-
 image = torch.zeros(8, 3, 32, 32)
 even = {kind: torch.full((14, 8), 1 / 8, requires_grad=True) for kind in big.kinds}
 whole = kept_megabytes(lambda: supernet_seeded(CellSpace(), 0)(image, even))
@@ -405,8 +421,6 @@ for name, size in (("supernet", whole), ("partial channels", part), ("derived ce
 # α learn at 0.01: so they can go as far in 500 steps as in the paper's 19,500 steps at 0.0003. First everything at once:
 
 # %%
-from nascourse.lessons.lesson_08.figures import alpha_trajectories
-
 history = AlphaHistory.load(find("results/08_cell.npz"))
 show(
     alpha_trajectories(history, "normal", width=640),
@@ -432,8 +446,6 @@ for node in (3, 4, 5):
 # Now step by step:
 
 # %%
-from nascourse.lessons.lesson_08.explorer import AlphaEvolutionExplorer
-
 AlphaEvolutionExplorer(history)
 
 # %% [markdown] lang="en"
@@ -459,9 +471,7 @@ AlphaEvolutionExplorer(history)
 
 # %%
 from dataclasses import replace
-
-from nascourse.evaluation.tabular import TabularBenchmark
-from nascourse.search.gradient.darts import DartsSearch
+from nascourse.evaluation import TabularBenchmark, retrain, retrain_plan
 
 table = TabularBenchmark.load()
 preset = replace(PRESETS["micro"]["lesson"], images=budget.images)
@@ -495,7 +505,6 @@ print(search.derived())
 # %%
 from textwrap import fill
 
-from nascourse import evidence
 
 second = evidence.load("08_second_order")
 print(fill(str(evidence.verdict("08_second_order")), 95))
@@ -528,9 +537,6 @@ for arm in second.arms:
 # That is the term. What α receives is the whole gradient, direct part and term together:
 
 # %%
-from nascourse.lessons.lesson_08.experiments import ESTIMATORS
-from nascourse.lessons.lesson_08.figures import gradient_quality
-
 rows, shown = [row.values for row in second.of("genotypes")], ESTIMATORS[:2] + ESTIMATORS[-2:]
 cosine, norm = ({name: [row[key][name] for row in rows] for name in shown} for key in ("cosine", "norm"))
 show(
@@ -600,14 +606,6 @@ for arm in second.arms:
 # is:
 
 # %%
-from nascourse.lessons.lesson_08.experiments import (
-    final_accuracies,
-    final_difference,
-    final_p,
-    truth,
-)
-from nascourse.lessons.lesson_08.figures import collapse_figure, strip_plot
-
 collapse = evidence.load("08_collapse")
 searches = [row.values for row in collapse.of("DARTS")]
 accuracy = [[truth(cell) for cell in search["cell"]] for search in searches]
@@ -674,8 +672,6 @@ show(
 # What do the kept cells consist of? The mean number of edges with each operation, out of six:
 
 # %%
-from nascourse.lessons.lesson_08.experiments import ARMS
-
 print(" " * 19, *(f"{op.replace('_connect', '').replace('nor_', ''):>12}" for op in MICRO_OPS))
 for name, (arm, keep) in ARMS.items():
     kept = [keep(row.values) for row in collapse.of(arm)]
@@ -687,9 +683,6 @@ for name, (arm, keep) in ARMS.items():
 # need be run:
 
 # %%
-from nascourse.evidence.statistics import average
-from nascourse.spaces.micro import MicroCell
-
 cells = list(MicroSpace().all_cells())
 seen = np.nan_to_num([table.evaluate(cell, table.seeds[0]).accuracy for cell in cells])
 true = np.array([table.test_accuracy(cell) for cell in cells])[np.argsort(seen, kind="stable")]
@@ -707,7 +700,7 @@ def worth(accuracy):
 
 
 for name in ("DARTS, at the end", "stop by eigenvalue", "perturbation"):
-    mean = average(final[name])
+    mean = evidence.average(final[name])
     print(f"{name:18} is worth the best of {worth(mean.estimate)} random cells", end="; ")
     print(f"by its interval, of {worth(mean.low)} to {worth(mean.high)}")
 seconds = [
@@ -728,11 +721,9 @@ print(
 # p-value.)
 
 # %%
-from nascourse.evidence.statistics import holm
-
 PLAIN = ("DARTS, at the end", "random search")
 pairs = [(name, other) for name in final if name not in PLAIN for other in PLAIN]
-adjusted = holm([final_p(collapse, name, other) for name, other in pairs])
+adjusted = evidence.holm([final_p(collapse, name, other) for name, other in pairs])
 for (name, other), p in zip(pairs, adjusted):
     effect = final_difference(collapse, name, other)
     word = "undecided" if p >= 0.05 else "better" if effect.estimate > 0 else "worse"
@@ -801,10 +792,6 @@ for (name, other), p in zip(pairs, adjusted):
 # %%
 from pathlib import Path
 
-from nascourse.device import pick_device
-from nascourse.evaluation import retrain_plan
-from nascourse.evaluation.retrain import retrain
-
 
 def full_search(images, size, folder=None):
     preset = PRESETS["cell"][size]
@@ -839,7 +826,6 @@ else:  # the same in a few seconds: its accuracy means nothing
 # %%
 import json
 
-from nascourse.viz.cells import cell_scene
 
 stored = AlphaHistory.load(find("results/08_full_search.npz"))
 training = json.loads(find("results/08_full_training.json").read_text(encoding="utf-8"))

@@ -1,11 +1,10 @@
-"""One JupyterLab server and one headless Chromium for all browser tests.
+"""One JupyterLab server, one headless Chromium, one page and one kernel for all browser tests.
 
 Settings, workspace and Jupyter's folders are throw-away ones; every cell is in the page, off-screen ones too.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
@@ -20,7 +19,6 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from playwright.sync_api import Error as PlaywrightError
 
 from nascourse.doctor import find_chromium
 from tests.browser.driver import Lab, NotebookPage
@@ -113,12 +111,19 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def nbpage(lab: Lab, browser: Browser) -> Iterator[NotebookPage]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+@pytest.fixture(scope="session")
+def one_page(lab: Lab, browser: Browser) -> Iterator[NotebookPage]:
+    context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(15_000)
     yield NotebookPage(page, lab)
-    with contextlib.suppress(PlaywrightError):  # nothing was opened; else free the kernel, then the page
-        page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
     context.close()
+
+
+@pytest.fixture
+def nbpage(one_page: NotebookPage) -> Iterator[NotebookPage]:
+    """The page as if new: no cell, no name and no widget in the kernel; and at the end, no error that nobody saw."""
+    one_page.begin()
+    yield one_page
+    assert one_page.page_errors == []
+    assert one_page.console_errors == []

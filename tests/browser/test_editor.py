@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, expect
 
-from nascourse.networks.receptive_field import measure
+from nascourse.networks.build import measure, small
 from nascourse.spaces.micro import MicroCell
 from nascourse.spaces.published import DARTS_V2
-from nascourse.viz.editor import SMALL_NETS
-from tests.browser.driver import Lab, NotebookPage
+from tests.browser.driver import NotebookPage
 
 MICRO = """\
 from nascourse.spaces.micro import MicroCell
@@ -37,37 +35,27 @@ def label(output: Locator, k: int) -> Locator:
     return edge(output, k).locator("rect")
 
 
-def run_cell(nbpage: NotebookPage, k: int) -> None:
-    """Run one cell more: what a reader does in Python while the editor is on the page."""
-    nbpage.page.evaluate(
-        """async k => { const panel = window.jupyterapp.shell.currentWidget;
-            panel.content.activeCellIndex = k;
-            await window.jupyterapp.commands.execute('notebook:run-cell'); }""",
-        k,
-    )
-    nbpage.wait_idle()
-
-
 def cell_types(nbpage: NotebookPage) -> list[str]:
     return nbpage.page.evaluate(
         "() => [...window.jupyterapp.shell.currentWidget.content.model.cells].map(cell => cell.type)"
     )
 
 
-def test_a_micro_cell_by_mouse_keyboard_and_python(lab: Lab, nbpage: NotebookPage) -> None:
+def test_a_micro_cell_by_mouse_keyboard_and_python(nbpage: NotebookPage) -> None:
     cells = [MICRO, "editor.arch = MicroCell(('none',) * 5 + ('nor_conv_3x3',))", "print(editor.arch)"]
-    nbpage.open(lab.add(new_notebook(cells=[new_code_cell(c) for c in cells]), "editor.ipynb"))
-    run_cell(nbpage, 0)
+    nbpage.open(cells)
+    nbpage.run_cell(0)
     output, page = nbpage.output(0), nbpage.page
     sentence = output.locator("[aria-live]")
-    start = measure(MicroCell(("skip_connect",) * 6), **SMALL_NETS[MicroCell])
+    all_skips = MicroCell(("skip_connect",) * 6)
+    start = measure(all_skips, **small(all_skips))
     expect(sentence).to_contain_text(f"{start.params:,} parameters")
 
     label(output, 4).click()
     expect(edge(output, 4)).to_have_attribute("aria-label", "edge from node 1 to node 3: conv 1×1")
     expect(edge(output, 4)).to_be_focused()
     changed = MicroCell(("skip_connect",) * 4 + ("nor_conv_1x1", "skip_connect"))
-    now = measure(changed, **SMALL_NETS[MicroCell])
+    now = measure(changed, **small(changed))
     for value in (now.params, now.macs, now.receptive_field, now.paths):
         expect(output.locator(".nascourse-editor svg")).to_contain_text(f"{value:,}")
     expect(sentence).to_contain_text(f"{now.params:,} (+{now.params - start.params:,}) parameters")
@@ -102,25 +90,20 @@ def test_a_micro_cell_by_mouse_keyboard_and_python(lab: Lab, nbpage: NotebookPag
     expect(edge(output, 4)).to_contain_text("conv 1×1")
     expect(edge(output, 3)).to_be_focused()  # a click on a button leaves the focus where it was
 
-    run_cell(nbpage, 1)
+    nbpage.run_cell(1)
     expect(edge(output, 0)).to_have_attribute("aria-label", "edge from node 0 to node 1: none")
     expect(output.locator(".nascourse-editor svg")).to_contain_text("0")
     label(output, 3).click()
     expect(edge(output, 3)).to_contain_text("skip")
-    run_cell(nbpage, 2)
+    nbpage.run_cell(2)
     expect(nbpage.output(2)).to_contain_text("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|nor_conv_3x3~2|")
     assert nbpage.errors() == []
-    assert nbpage.page_errors == []
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_a_genotype_is_rewired_and_its_cells_are_shown_in_turn(lab: Lab, nbpage: NotebookPage, theme: str) -> None:
-    nbpage.open(lab.add(new_notebook(cells=[new_code_cell(GENOTYPE)]), "genotype.ipynb"))
-    nbpage.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
-    nbpage.page.wait_for_function(
-        "light => document.body.dataset.jpThemeLight === light", arg=str("Light" in theme).lower()
-    )
-    nbpage.run_all()
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_a_genotype_is_rewired_and_its_cells_are_shown_in_turn(nbpage: NotebookPage, theme: str) -> None:
+    nbpage.theme(theme)
+    nbpage.open([GENOTYPE]).run_all()
     output, page = nbpage.output(0), nbpage.page
     expect(output.get_by_role("button", name="edge")).to_have_count(8)
 
@@ -133,7 +116,7 @@ def test_a_genotype_is_rewired_and_its_cells_are_shown_in_turn(lab: Lab, nbpage:
     expect(edge(output, 2)).to_be_focused()
     label(output, 6).click(modifiers=["Shift"])
     expect(edge(output, 6)).to_contain_text("avg 3×3")
-    nbpage.shot(f"editor-genotype-{theme.split()[-1].lower()}")
+    nbpage.shot(f"editor-genotype-{theme.lower()}")
 
     edge(output, 0).focus()
     page.keyboard.press("R")
@@ -159,25 +142,22 @@ def test_a_genotype_is_rewired_and_its_cells_are_shown_in_turn(lab: Lab, nbpage:
     assert area is not None
     assert drawn["x"] + drawn["width"] <= area["x"] + area["width"] + 1
     assert nbpage.errors() == []
-    assert nbpage.page_errors == []
 
 
-def test_an_error_in_the_kernel_and_a_busy_kernel_are_told(lab: Lab, nbpage: NotebookPage) -> None:
-    cells = [MICRO, "import time; time.sleep(4)", "editor._measure = lambda arch: 1 / 0"]
-    nbpage.open(lab.add(new_notebook(cells=[new_code_cell(c) for c in cells]), "broken.ipynb"))
-    run_cell(nbpage, 0)
+def test_an_error_in_the_kernel_and_a_busy_kernel_are_told(nbpage: NotebookPage) -> None:
+    busy = "import pathlib, time\nwhile not pathlib.Path('go on').exists():\n    time.sleep(0.02)"
+    cells = [MICRO, busy, "editor._measure = lambda arch: 1 / 0"]
+    nbpage.open(cells)
+    nbpage.run_cell(0)
     output = nbpage.output(0)
-    nbpage.page.evaluate(
-        """() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1;
-            window.jupyterapp.commands.execute('notebook:run-cell'); }"""
-    )
+    nbpage.run_cell(1, wait=False)
     label(output, 0).click()
     expect(output.locator("[role=status]")).to_contain_text("busy")
+    (nbpage.lab.root / "go on").touch()
     expect(edge(output, 0)).to_contain_text("conv 1×1")
     expect(output.locator("[role=status]")).to_be_empty()
 
-    run_cell(nbpage, 2)
+    nbpage.run_cell(2)
     label(output, 1).click()
     expect(output.locator("[role=alert]")).to_contain_text("ZeroDivisionError: division by zero")
     expect(edge(output, 1)).to_contain_text("skip")
-    assert nbpage.page_errors == []

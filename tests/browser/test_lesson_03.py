@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
-from nascourse.networks.receptive_field import measure
+from nascourse.networks.build import measure
 from nascourse.spaces.cell import Genotype
 from nascourse.spaces.published import DARTS_V2
-from nascourse.viz.editor import step_operation, with_cell
-from tests.browser.driver import Lab, NotebookPage
+from nascourse.viz.editor import step_operation
+from tests.browser.driver import NotebookPage
 
 EDITOR = """\
 from nascourse.spaces.published import DARTS_V2
@@ -19,26 +18,24 @@ editor
 """
 
 
-def params(genotype: object) -> str:
-    assert isinstance(genotype, Genotype)
+def params(genotype: Genotype) -> str:
     return f"{measure(genotype, channels=16, cells=6).params:,}"
 
 
-def test_an_edge_of_the_lessons_cell_changes_by_key_and_click(lab: Lab, nbpage: NotebookPage) -> None:
-    nbpage.open(lab.add(new_notebook(cells=[new_code_cell(EDITOR)]), "cells.ipynb")).run_all()
+def test_an_edge_of_the_lessons_cell_changes_by_key_and_click(nbpage: NotebookPage) -> None:
+    nbpage.open([EDITOR]).run_all()
     assert nbpage.errors() == []
     output = nbpage.output(0)
     expect(output.locator("svg[role=group]")).to_contain_text(params(DARTS_V2))
 
-    first = step_operation(DARTS_V2.normal, 0)[0]
+    first = step_operation(DARTS_V2, "normal", 0)[0]
     edge = output.locator("[data-key=edge-0]")
     edge.focus()
     edge.press("Enter")
-    expect(output.locator("svg[role=group]")).to_contain_text(params(with_cell(DARTS_V2, "normal", first)))
+    expect(output.locator("svg[role=group]")).to_contain_text(params(first))
 
     # the pairs of a node keep an order of their own: edge 2 belongs to node 3 and is where it was
-    second = step_operation(first, 2)[0]
+    second = step_operation(first, "normal", 2)[0]
     output.locator("[data-key=edge-2] rect").click()
-    expect(output.locator("svg[role=group]")).to_contain_text(params(with_cell(DARTS_V2, "normal", second)))
+    expect(output.locator("svg[role=group]")).to_contain_text(params(second))
     nbpage.shot("lesson_03")
-    assert nbpage.page_errors == []

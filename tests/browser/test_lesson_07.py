@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
-from tests.browser.driver import Lab, NotebookPage
+from tests.browser.driver import NotebookPage
 
 EDGE = """\
 import numpy as np
@@ -20,9 +19,8 @@ BilevelExplorer(xi=0.25)
 """
 
 
-def test_weights_follow_alpha_and_the_walk_plays(lab: Lab, nbpage: NotebookPage) -> None:
-    cells = [new_code_cell(EDGE), new_code_cell(WALK)]
-    nbpage.open(lab.add(new_notebook(cells=cells), "gradient.ipynb")).run_all()
+def test_weights_follow_alpha_and_the_walk_plays(nbpage: NotebookPage) -> None:
+    nbpage.open([EDGE, WALK]).run_all()
     assert nbpage.errors() == []
 
     edge, said = nbpage.output(0), nbpage.output(0).locator("[aria-live]")
@@ -44,4 +42,3 @@ def test_weights_follow_alpha_and_the_walk_plays(lab: Lab, nbpage: NotebookPage)
     xi = walk.locator(".noUi-handle").first
     xi.press("Home")
     expect(said).to_contain_text("one step (ξ = 0.00): α = 2.00")
-    assert nbpage.page_errors == []

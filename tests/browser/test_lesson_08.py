@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
-from tests.browser.driver import Lab, NotebookPage
+from tests.browser.driver import NotebookPage
 
 SEARCH = """\
 import numpy as np
@@ -21,8 +20,8 @@ AlphaEvolutionExplorer(AlphaHistory("cell", tuple(alphas), ("none", *CELL_OPS), 
 """
 
 
-def test_the_recorded_search_follows_keys_switch_and_player(lab: Lab, nbpage: NotebookPage) -> None:
-    nbpage.open(lab.add(new_notebook(cells=[new_code_cell(SEARCH)]), "alpha.ipynb")).run_all()
+def test_the_recorded_search_follows_keys_switch_and_player(nbpage: NotebookPage) -> None:
+    nbpage.open([SEARCH]).run_all()
     assert nbpage.errors() == []
     output, said = nbpage.output(0), nbpage.output(0).locator("[aria-live]")
     expect(said).to_contain_text("Normal cell after 30 of 60 steps")
@@ -34,16 +33,10 @@ def test_the_recorded_search_follows_keys_switch_and_player(lab: Lab, nbpage: No
     expect(said).to_contain_text("Reduction cell after 31 of 60 steps")
     nbpage.cell(0).scroll_into_view_if_needed()
     for theme in ("Light", "Dark"):
-        command = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
-        nbpage.page.evaluate(command, f"JupyterLab {theme}")
-        nbpage.page.wait_for_function(
-            "light => document.body.dataset.jpThemeLight === light", arg=str(theme == "Light").lower()
-        )
-        nbpage.page.locator("#jupyterlab-splash").wait_for(state="hidden")
+        nbpage.theme(theme)
         nbpage.shot(f"alpha-{theme.lower()}")
     handle.press("Home")
     expect(said).to_contain_text("Reduction cell after 0 of 60 steps")
     output.locator(".widget-play button").first.click()
     expect(said).to_contain_text(re.compile(r"after [1-5]\d of"))
     expect(said).to_contain_text("after 60 of 60 steps", timeout=30_000)
-    assert nbpage.page_errors == []

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import expect
 
-from tests.browser.driver import Lab, NotebookPage
+from tests.browser.driver import NotebookPage
 
 CELL = """\
 from nascourse.lessons.lesson_01.micro_cell import MicroCellExplorer
@@ -13,8 +12,8 @@ MicroCellExplorer()
 """
 
 
-def test_the_picture_follows_the_keyboard(lab: Lab, nbpage: NotebookPage) -> None:
-    nbpage.open(lab.add(new_notebook(cells=[new_code_cell(CELL)]), "explorer.ipynb")).run_all()
+def test_the_picture_follows_the_keyboard(nbpage: NotebookPage) -> None:
+    nbpage.open([CELL]).run_all()
     assert nbpage.errors() == []
     output = nbpage.output(0)
     picture, sentence, choice = (
@@ -47,4 +46,3 @@ def test_the_picture_follows_the_keyboard(lab: Lab, nbpage: NotebookPage) -> Non
     assert box is not None
     nbpage.shot("explorer-narrow")
     assert box["y"] < drawn["y"]  # the controls wrap above the picture
-    assert nbpage.page_errors == []

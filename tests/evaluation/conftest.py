@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nascourse.evaluation.tabular import TABLE, TabularBenchmark
+from nascourse.evaluation.table_file import TABLE
+from nascourse.evaluation.tabular import TabularBenchmark
 from tests.evaluation.tables import packed
 
 

@@ -1,19 +1,24 @@
-"""A benchmark table whose answers are known in closed form, written as shards and packed like a real one."""
+"""A benchmark table whose answers are known in closed form, recorded and packed like a real one."""
 
 from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 
 from nascourse.errors import CourseError
+from nascourse.evaluation.table_file import TableFile
+from nascourse.evaluation.tabular import TabularBenchmark
 from nascourse.evaluation.training import Recipe
-from nascourse.making.table_build import SHARD_SIZE, Design, Shard, order
+from nascourse.making.table_build import SEED_GROUPS, Build, Design, judges_build, order, table_build
+from nascourse.making.table_pack import packed_bytes
 from nascourse.runs.plain import compact
 from nascourse.spaces.micro import MicroCell
 
@@ -50,50 +55,71 @@ def cell_of_rank(wanted: int) -> MicroCell:
     return order()[row_of_rank(wanted)]
 
 
-def record(row: int, seeds: tuple[int, ...]) -> str:
-    return compact(
-        {
-            "cell": str(order()[row]),
-            "valid": [[right(row, seed, epoch) for epoch in range(1, EPOCHS + 1)] for seed in seeds],
-            "test": [right(row, seed) + 1000 for seed in seeds],
-            "diverged": [None for _ in seeds],
-        }
-    )
+def record(row: int, seeds: tuple[int, ...]) -> dict[str, Any]:
+    """A training of rank r took 10 + r/1000 seconds."""
+    return {
+        "row": row,
+        "seeds": list(seeds),
+        "cell": str(order()[row]),
+        "valid": [[right(row, seed, epoch) for epoch in range(1, EPOCHS + 1)] for seed in seeds],
+        "test": [right(row, seed) + 1000 for seed in seeds],
+        "diverged": [0 for _ in seeds],
+        "seconds": round(len(seeds) * (10 + rank(row) / 1000), 3),
+    }
 
 
-def write_shards(folder: Path, rows_0: int = ROWS, rows_12: int = ROWS) -> None:
-    """The first rows of each group of seeds. A training of rank r took 10 + r/1000 seconds."""
+def write_build(folder: Path, rows_0: int = ROWS, rows_12: int = ROWS) -> Build:
+    """A build that has the first rows of each group of seeds, not in their order."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "design.json").write_text(json.dumps(DESIGN.describe()))
     sitting = {"command": "c", "commit": "d", "versions": {"torch": "9"}, "hardware": {"cpu": "abacus", "threads": 1}}
     (folder / "sittings.log").write_text("".join(compact(sitting | {"date": date}) + "\n" for date in ("1", "2")))
-    for seeds, rows in (((0,), rows_0), ((1, 2), rows_12)):
-        for number in range(-(-rows // SHARD_SIZE)):
-            shard = Shard(folder, seeds, number)
-            shard.path.parent.mkdir(exist_ok=True)
-            here = range(number * SHARD_SIZE, min(rows, (number + 1) * SHARD_SIZE))
-            lines = [compact(shard.header(DESIGN)), *(record(row, seeds) for row in here)]
-            shard.path.write_text("\n".join(lines) + "\n")
-            times = [f"{order()[row]}\t{len(seeds) * (10 + rank(row) / 1000):.3f}\n" for row in here]
-            shard.path.with_suffix(".seconds").write_text("".join(times))
+    tasks = [(row, seeds) for seeds, rows in zip(SEED_GROUPS, (rows_0, rows_12), strict=True) for row in range(rows)]
+    lines = [compact(record(*task)) + "\n" for task in reversed(tasks)]
+    (folder / "records.jsonl").write_text("".join(lines))
+    return table_build(folder)
 
 
 @cache
 def packed(rows_0: int = ROWS, rows_12: int = ROWS) -> bytes:
     """The bytes of the packed table."""
-    from tempfile import TemporaryDirectory
-
-    from nascourse.making.table_pack import table_bytes
-
     with TemporaryDirectory() as folder:
-        write_shards(Path(folder), rows_0, rows_12)
-        return table_bytes(Path(folder))
+        return packed_bytes(write_build(Path(folder), rows_0, rows_12))
 
 
 def arrays() -> dict[str, Any]:
     """The arrays of the whole table, to be changed."""
     with np.load(io.BytesIO(packed()), allow_pickle=False) as file:
         return {key: file[key] for key in file.files}
+
+
+def changed(change: Callable[[dict[str, Any]], None]) -> TableFile:
+    """The whole table after a change of its arrays."""
+    mine = arrays()
+    meta = json.loads(str(mine.pop("meta")))
+    change(mine)
+    return TableFile(mine, meta, "0")
+
+
+def judged_right(row: int, seed: int, epoch: int = EPOCHS) -> int:
+    """What a judge counts: the later in rank, the more, so that the table's order is reversed."""
+    return 16_000 + 2 * rank(row) + 10 * (seed - 7) - 100 * (EPOCHS - epoch)
+
+
+def write_judges(folder: Path, table: TabularBenchmark, judged: int = 20) -> Build:
+    """Judges of the best of a table, all seeds of each."""
+    build = judges_build(folder, table, judged)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "records.jsonl").open("w") as file:
+        for seeds in build.groups:
+            for row in build.rows:
+                valid = [[judged_right(row, seed, epoch) for epoch in range(1, EPOCHS + 1)] for seed in seeds]
+                test = [judged_right(row, seed) + 1000 for seed in seeds]
+                file.write(
+                    compact(record(row, (0,)) | {"seeds": seeds, "valid": valid, "test": test, "diverged": [0] * 3})
+                    + "\n"
+                )
+    return build
 
 
 def one_line(caught: pytest.ExceptionInfo[CourseError], *words: str) -> None:

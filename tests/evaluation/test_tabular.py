@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,33 @@ import pytest
 from scipy import stats
 
 from nascourse.errors import CourseError
-from nascourse.evaluation.tabular import TABLE, TabularBenchmark, neighbour_correlations, regret_by_chance
+from nascourse.evaluation.table_file import TABLE, TableFile
+from nascourse.evaluation.tabular import TabularBenchmark, neighbour_correlations
+from nascourse.making.table_pack import pack
 from nascourse.networks.build import count
 from nascourse.runs.executors import process_pool
 from nascourse.search.base import Proposal, Strategy
 from nascourse.search.local import LocalSearch
 from nascourse.search.loop import search, trial_seed
 from nascourse.search.random import RandomSearch
-from nascourse.spaces.base import Trial
-from nascourse.spaces.functions import canonical
+from nascourse.spaces.base import SearchSpace, Trial
+from nascourse.spaces.functions import canonical, distinct_classes
 from nascourse.spaces.micro import MicroCell, MicroSpace
+from nascourse.spaces.published import DARTS_V2
+from tests.evaluation import tables
 from tests.evaluation.tables import (
     DESIGN,
     EPOCHS,
     OFFSETS,
     ROWS,
-    arrays,
     cell_of_rank,
+    judged_right,
     one_line,
     packed,
     rank,
     right,
     row_of_rank,
+    write_judges,
 )
 
 SPACE = MicroSpace()
@@ -45,10 +51,7 @@ Arrays = dict[str, Any]
 
 def changed(change: Callable[[Arrays], None]) -> TabularBenchmark:
     """The table after a change of its arrays."""
-    mine = arrays()
-    meta = json.loads(str(mine.pop("meta")))
-    change(mine)
-    return TabularBenchmark(mine, meta, "0")
+    return TabularBenchmark(tables.changed(change))
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +108,13 @@ def test_a_trial_meets_each_stored_training_equally_often_and_no_other(table: Ta
     assert accuracies.tolist() == sorted(right(row, seed) / VALID for seed in range(3))
     assert stats.chisquare(counts).pvalue > 0.001
     assert seen[7] == table.evaluate(cell, seen[7].extra["seed"])
-    trials = [Trial(n, cell_of_rank(n + 1), trial_seed(4, n), 1 + n % 4) for n in range(20)]
-    assert table.evaluate_many(trials) == [table(trial) for trial in trials]
+
+
+@dataclass(frozen=True)
+class Alike:
+    """What looks like a micro cell to its space, and is none."""
+
+    ops: tuple[str, ...]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +125,10 @@ def test_a_trial_meets_each_stored_training_equally_often_and_no_other(table: Ta
         (lambda t: t.evaluate(cell_of_rank(1), 0, 5), ("fidelity=5", "1..4")),
         (lambda t: t.evaluate(cell_of_rank(1), 0, 0), ("fidelity=0",)),
         (lambda t: t.evaluate(cell_of_rank(1), 0, 1.5), ("fidelity=1.5",)),
-        (lambda t: t.evaluate("|none~0|", 0), ("a MicroCell",)),
+        (lambda t: t.evaluate("|none~0|", 0), ("an architecture of the space micro",)),
+        (lambda t: t.evaluate(DARTS_V2, 0), ("Genotype", "an architecture of the space micro")),
+        (lambda t: t.evaluate(["none"] * 6, 0), ("an architecture of the space micro",)),
+        (lambda t: t.evaluate(Alike(("none",) * 6), 0), ("Alike", "an architecture of the space micro")),
         (lambda t: t.curve(cell_of_rank(1), 9), ("seed=9",)),
     ],
 )
@@ -230,6 +241,86 @@ def test_regret_is_unknown_until_an_evaluation_succeeds(partial: TabularBenchmar
     assert partial.clock(history)[0] == 0
 
 
+# -- the judges -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def judged(path: Path, table: TabularBenchmark, tmp_path_factory: pytest.TempPathFactory) -> TabularBenchmark:
+    """The table with judges of its best 20, who put them into the reversed order."""
+    folder = tmp_path_factory.mktemp("judged")
+    (folder / "table.npz").write_bytes(path.read_bytes())
+    pack(write_judges(folder / "table_judges", table))
+    return TabularBenchmark.load(folder / "table.npz")
+
+
+def test_the_judges_judge_the_best_and_change_nothing_else(judged: TabularBenchmark, table: TabularBenchmark) -> None:
+    assert (table.judges, judged.judges) == ((), tuple(range(3, 12)))
+    for wanted in (1, 7, 20):
+        row, cell = row_of_rank(wanted), cell_of_rank(wanted)
+        assert judged.judge_accuracies(cell) == tuple(judged_right(row, seed) / VALID for seed in range(3, 12))
+        assert judged.judged(cell) == pytest.approx(judged_right(row, 7) / VALID)
+        assert judged.rank(cell) == wanted
+        assert judged.evaluate(cell) == table.evaluate(cell)
+        assert math.isnan(table.judged(cell))
+    best = [judged.judged(judged.cell(int(row))) for row in judged.best_rows(20)]
+    assert best == sorted(best)  # by rank the best first, by the judges the last
+    assert judged.judge_accuracies(cell_of_rank(21)) == ()
+    assert math.isnan(judged.judged(cell_of_rank(21)))
+    assert judged.describe() == table.describe()
+    assert judged.noise(20) == table.noise(20)
+
+
+def test_every_cell_of_a_function_has_its_judges(judged: TabularBenchmark) -> None:
+    (alike,) = (cells for cells in distinct_classes().values() if cells[0] == cell_of_rank(3))
+    assert {judged.judge_accuracies(cell) for cell in alike} == {judged.judge_accuracies(cell_of_rank(3))}
+
+
+def test_no_search_meets_a_judge(judged: TabularBenchmark) -> None:
+    assert judged.seeds == (0, 1, 2)
+    cell = cell_of_rank(1)
+    seen = {judged(Trial(n, cell, trial_seed(4, n))).accuracy for n in range(300)}
+    assert not seen & set(judged.judge_accuracies(cell))
+    for call in (judged.evaluate, judged.curve, judged.test_accuracy):
+        with pytest.raises(CourseError) as caught:
+            call(cell, 7)
+        one_line(caught, "seed=7, which only judges", "one of 0, 1, 2", "judged()", "tau 1.00 to 1.00")
+    with pytest.raises(CourseError) as caught:
+        judged.evaluate(cell, 12)
+    one_line(caught, "seed=12", "0..2")
+
+
+def test_a_judge_that_diverged_is_left_out(table: TabularBenchmark) -> None:
+    cell, best = cell_of_rank(1), table.best_rows(20)
+    arrays = {
+        "row": np.array(best, np.int16),
+        "valid": np.full((20, 2, EPOCHS), 100, np.int16),
+        "diverged": np.zeros((20, 2), np.int8),
+    }
+    arrays["valid"][0, 1], arrays["diverged"][0, 1] = 900, 2
+    judges = TableFile(arrays, {"seeds": [3, 4], "table": "0", "design": {"valid_images": 1000}}, "1")
+    judged = TabularBenchmark(tables.changed(lambda mine: None), judges=judges)
+    assert judged.judged(cell) == 0.1
+    assert np.isnan(judged.judge_accuracies(cell)).tolist() == [False, True]
+
+
+def test_judges_of_another_table_are_refused(judged: TabularBenchmark, path: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.npz").write_bytes(packed(30, 10))
+    assert judged.path is not None
+    (tmp_path / "t_judges.npz").write_bytes(Path(judged.path).with_name("table_judges.npz").read_bytes())
+    with pytest.raises(CourseError) as caught:
+        TabularBenchmark.load(tmp_path / "t.npz")
+    one_line(caught, f"judges of the table {judged.digest[:12]}", "nascourse bench judges")
+    (tmp_path / "t_judges.npz").write_bytes(b"PK")
+    with pytest.raises(CourseError) as caught:
+        TabularBenchmark.load(tmp_path / "t.npz")
+    one_line(caught, "t_judges.npz, damaged or cut short")
+
+
+def test_a_worker_has_the_judges_too(judged: TabularBenchmark) -> None:
+    cell = cell_of_rank(2)
+    assert pickle.loads(pickle.dumps(judged)).judge_accuracies(cell) == judged.judge_accuracies(cell)
+
+
 # -- noise ------------------------------------------------------------------------------------------------------------
 
 
@@ -239,21 +330,6 @@ def test_noise_is_that_of_the_seeds(table: TabularBenchmark) -> None:
         assert noise.training == pytest.approx(np.std(OFFSETS, ddof=1) / VALID)
         assert noise.floor == pytest.approx(noise.training / math.sqrt(3))
         assert noise.cells == (top or ROWS)
-    means = np.sort([right(row) for row in range(ROWS)])[-50:] / VALID  # no other has a chance
-    seen = np.random.default_rng(0).normal(means, noise.floor, (20_000, 50))
-    lost = means.max() - means[seen.argmax(axis=1)]
-    assert noise.chance == pytest.approx(lost.mean(), abs=4 * lost.std() / math.sqrt(len(lost)))
-
-
-@pytest.mark.parametrize(("gap", "error"), [(0.01, 0.005), (0.002, 0.01), (0.0, 0.1), (0.5, 0.01)])
-def test_of_two_cells_the_worse_looks_better_by_phi(gap: float, error: float) -> None:
-    expected = gap * stats.norm.cdf(-gap / (error * math.sqrt(2)))
-    assert regret_by_chance([0.9, 0.9 - gap], error) == pytest.approx(expected, abs=1e-9)
-
-
-def test_without_error_nothing_is_left_to_chance() -> None:
-    assert regret_by_chance([0.3, 0.9, 0.1], 0) == 0
-    assert regret_by_chance([0.5], 0.1) == 0
 
 
 def test_tau_between_seeds_overall_and_among_the_top() -> None:
@@ -297,7 +373,7 @@ def test_neighbours_of_an_additive_function_correlate_by_a_straight_line() -> No
     worth = np.random.default_rng(0).permuted(np.tile(np.arange(5.0), (6, 1)), axis=1)
     codes = np.array([SPACE.encode(cell) for cell in SPACE.all_cells()])
     additive = worth[np.arange(6), codes].sum(axis=1)
-    assert neighbour_correlations(additive) == pytest.approx([1 - 5 * d / 24 for d in range(1, 7)])
+    assert neighbour_correlations(additive.reshape([5] * 6)) == pytest.approx([1 - 5 * d / 24 for d in range(1, 7)])
 
 
 def test_neighbours_are_those_of_enumeration_where_cells_are_missing() -> None:
@@ -307,14 +383,68 @@ def test_neighbours_are_those_of_enumeration_where_cells_are_missing() -> None:
     accuracies = np.full(len(codes), np.nan)
     accuracies[known] = rng.normal(codes[known, 0] == 3, 0.5)
     distance = (codes[known][:, None] != codes[known][None]).sum(axis=2)
-    for d, found in enumerate(neighbour_correlations(accuracies), start=1):
+    for d, found in enumerate(neighbour_correlations(accuracies.reshape([5] * 6)), start=1):
         a, b = np.nonzero(distance == d)
         assert found == pytest.approx(np.corrcoef(accuracies[known[a]], accuracies[known[b]])[0, 1])
+
+
+# -- any space --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Of a space of 2 x 3 architectures: those with the same sum are one function."""
+
+    kind = "pair"
+    a: int
+    b: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "a": self.a, "b": self.b}
+
+
+class PairSpace(SearchSpace[Pair]):
+    name = "tabular_test_pairs"
+    size = 6
+
+    def choices(self, prefix: Sequence[int]) -> int:
+        return (2, 3, 0)[len(prefix)]
+
+    def encode(self, arch: Pair) -> tuple[int, ...]:
+        return arch.a, arch.b
+
+    def decode(self, decisions: Sequence[int]) -> Pair:
+        return Pair(*decisions)
+
+
+def test_a_table_of_another_space() -> None:
+    arrays = {
+        "cells": np.array([(0, 0), (0, 1), (0, 2), (1, 2)], np.uint8),
+        "row": np.array([0, 1, 2, 1, 2, 3], np.int16),
+        "params": np.arange(6, dtype=np.int32),
+        "macs": 10 * np.arange(6, dtype=np.int32),
+        "valid": np.array([[[10]], [[20]], [[30]], [[40]]], np.int16),
+        "test": np.zeros((4, 1), np.int16),
+        "diverged": np.zeros((4, 1), np.int8),
+        "seconds": np.ones((4, 1), np.float32),
+    }
+    table = TabularBenchmark(TableFile(arrays, {"design": {"valid_images": 100}}, "0"), PairSpace())
+    assert table.shape == (2, 3)
+    for a in range(2):
+        for b in range(3):
+            found = table.evaluate(Pair(a, b))
+            assert (found.accuracy, found.params, found.macs) == ((1 + a + b) / 10, 3 * a + b, 10 * (3 * a + b))
+    assert table.best == Pair(1, 2)
+    assert table.everywhere().reshape(table.shape).tolist() == [[0.1, 0.2, 0.3], [0.2, 0.3, 0.4]]
+    with pytest.raises(CourseError) as caught:
+        table.evaluate(MicroCell(("none",) * 6))
+    one_line(caught, "an architecture of the space tabular_test_pairs")
 
 
 # -- as an evaluation -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("quick_workers")
 @pytest.mark.parametrize("strategy", [RandomSearch(SPACE), LocalSearch(SPACE)])
 def test_a_search_on_it_is_the_same_in_workers_and_resumed(
     strategy: Strategy[MicroCell], table: TabularBenchmark, tmp_path: Path

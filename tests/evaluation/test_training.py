@@ -28,7 +28,7 @@ CELL = MicroCell(("nor_conv_3x3", "none", "nor_conv_3x3", "skip_connect", "none"
 @pytest.fixture(scope="module")
 def tiny() -> SearchData:
     whole = load().shrunk(2)
-    return SearchData(whole.train[:256], whole.valid[:300])
+    return SearchData(whole.train.subset(256), whole.valid.subset(300))
 
 
 def evaluation_on(tiny: SearchData, **recipe: object) -> TrainFromScratch:
@@ -58,7 +58,7 @@ def test_the_global_generator_plays_no_part(tiny: SearchData) -> None:
 
 
 def test_it_learns(tiny: SearchData) -> None:
-    images = SearchData(tiny.train[:64], tiny.valid)
+    images = SearchData(tiny.train.subset(64), tiny.valid)
     done = train(build_seeded(CELL, 0, **NET), images, Recipe(epochs=40, batch_size=32), seed=0)
     assert done.losses[0] > 1.5  # ln 10 = 2.30 is a guess
     assert done.losses[-1] < 0.6 * done.losses[0]
@@ -123,7 +123,7 @@ def test_the_learning_rate_falls_from_lr_to_0_by_a_cosine() -> None:
 
 def test_the_gradient_is_clipped_and_weights_decay(tiny: SearchData) -> None:
     """One step from one batch, written out: v = g·min(1, c/‖g‖) + λw, w' = w − lr·(1 + μ)·v (Nesterov, first step)."""
-    images = SearchData(tiny.train[:32], tiny.valid)
+    images = SearchData(tiny.train.subset(32), tiny.valid)
     recipe = Recipe(epochs=1, batch_size=32, lr=0.1, momentum=0.9, weight_decay=0.01, clip=0.2)
     network, twin = build_seeded(CELL, 0, **NET), build_seeded(CELL, 0, **NET)
     train(network, images, recipe, seed=4)
@@ -166,7 +166,7 @@ def test_a_search_never_opens_the_test_set(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(data_module, "_arrays", lambda *_: arrays)
     monkeypatch.setattr(data_module, "load_test", lambda *_: pytest.fail("a search opened the test set"))
     whole = load().shrunk(2)
-    small = SearchData(whole.train[:128], whole.valid[:100])
+    small = SearchData(whole.train.subset(128), whole.valid.subset(100))
     history = search(RandomSearch(MicroSpace()), TrainFromScratch(small, Recipe(epochs=1), NET), 2)
     assert np.isfinite(history.accuracies).all()
     assert "train_images" in opened

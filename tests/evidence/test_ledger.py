@@ -3,11 +3,9 @@ from __future__ import annotations
 import json
 import random
 import re
-import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from nascourse.errors import CourseError
 from nascourse.evidence import ledger
 from nascourse.evidence.ledger import Evidence, Row
 from nascourse.evidence.statistics import Interval
+from tests.children import Child, quick_workers
 from tests.evidence_toys import NAME, SEEDS, toy
 
 
@@ -73,6 +72,7 @@ def test_what_a_row_was_resumed_from_goes_when_the_row_is_on_the_disk(
     assert tidied == [("plain", 1), ("plain", 2)]
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_recorded_in_parts_or_by_workers_it_is_the_same(whole: Path, tmp_path: Path) -> None:
     evidence.record(NAME, ["plain"], [3, 1], folder=tmp_path)
     assert [(row["arm"], row["seed"]) for row in rows_of(tmp_path)] == [("plain", 1), ("plain", 3)]
@@ -85,30 +85,29 @@ def test_recorded_in_parts_or_by_workers_it_is_the_same(whole: Path, tmp_path: P
     assert (tmp_path / f"{NAME}.json").read_bytes() == before
 
 
+def to_be_killed(folder: Path, workers: int) -> None:
+    quick_workers()
+    evidence.record(NAME, folder=folder, workers=workers)
+
+
+@pytest.mark.usefixtures("quick_workers")
 @pytest.mark.parametrize("workers", [0, 2])
 def test_kill_minus_nine_at_random_moments_loses_no_row(workers: int, whole: Path, tmp_path: Path) -> None:
-    code = (
-        "import sys, tests.evidence_toys; from pathlib import Path; from nascourse import evidence\n"
-        f"evidence.record({NAME!r}, folder=Path(sys.argv[1]), workers={workers})"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path)]
     shard = tmp_path / f"{NAME}.rows.jsonl"
     kept: set[tuple[str, int]] = set()
     for _ in range(2 if workers else 4):
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         begun = shard.stat().st_size if shard.exists() else 0
-        while process.poll() is None and not (shard.exists() and shard.stat().st_size > begun + 1000):
-            time.sleep(0.002)
-        time.sleep(random.random() * 0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        child = Child.begin(to_be_killed, tmp_path, workers)
+        child.kill_when(
+            lambda begun=begun: shard.exists() and shard.stat().st_size > begun + 1000, random.random() * 0.02
+        )
         lines = shard.read_text().split("\n")[:-1] if shard.exists() else []
         found = [json.loads(line) for line in lines]
         seen = [(row["arm"], row["seed"]) for row in found if "arm" in row]
         assert len(seen) == len(set(seen))  # no row is run twice
         assert kept <= set(seen) or not shard.exists()
         kept = set(seen)
-    subprocess.run(command, check=True)
+    evidence.record(NAME, folder=tmp_path, workers=workers)
     assert rows_of(tmp_path) == rows_of(whole)
     assert not shard.exists()
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jupytext
 
 from nascourse.bootstrap import ROOT
+from tests.children import Child
 
 
 def names_of(slug: str, until: str = "## See it") -> dict[str, Any]:
@@ -26,13 +23,8 @@ def names_of(slug: str, until: str = "## See it") -> dict[str, Any]:
     raise AssertionError(f"{slug} has no {until}")
 
 
-def killed_after(lines: int, journal: Path, code: str) -> None:
-    """Run ``code`` with the journal's path as its argument, and kill -9 it once the journal has so many lines."""
-    process = subprocess.Popen([sys.executable, "-c", code, str(journal)], env=os.environ | {"OMP_NUM_THREADS": "1"})
-    deadline = time.monotonic() + 120
-    while not journal.exists() or journal.read_bytes().count(b"\n") < lines:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+def killed_after(lines: int, journal: Path, search: Callable[[Path], object]) -> None:
+    """Run a search with a journal in a child, and kill -9 it once the journal has so many lines."""
+    child = Child.begin(search, journal)
+    child.kill_when(lambda: journal.exists() and journal.read_bytes().count(b"\n") >= lines)
+    assert child.was_killed

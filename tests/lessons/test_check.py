@@ -91,14 +91,14 @@ def test_hints_come_one_by_one_and_the_last_repeats(
 
 
 def test_solution_is_folded_and_has_a_plain_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[object] = []
-    monkeypatch.setattr("IPython.display.display", shown.append)
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr(checking, "display", lambda data, raw: shown.append(data))
     solution("00.6")
     solution("00.5")
     code, answer = shown
-    assert "<details><summary>" in code._repr_html_()  # type: ignore[attr-defined]
-    assert "def count_edges(n):" in repr(code)
-    assert "'b': In a topological order" in repr(answer)
+    assert "<details><summary>" in code["text/html"]
+    assert "def count_edges(n):" in code["text/plain"]
+    assert "'b': In a topological order" in answer["text/plain"]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import jupytext
 import pytest
 
 from nascourse.lessons.checking import verdict
-from nascourse.lessons.exercise import CodeExercise, Question, find, ids_of, lessons_with_exercises
+from nascourse.lessons.exercise import CodeExercise, Question, find, ids_of
+from nascourse.rooms import lessons_with
 
 SOURCES = Path(__file__).parents[2] / "notebooks" / "src"
-IDS = [id for lesson in lessons_with_exercises() for id in ids_of(lesson)]
+IDS = [id for lesson in lessons_with("exercises") for id in ids_of(lesson)]
 CODE = [entry for entry in map(find, IDS) if isinstance(entry, CodeExercise)]
 QUESTIONS = [entry for entry in map(find, IDS) if isinstance(entry, Question)]
 
@@ -40,7 +41,7 @@ def _stubs() -> Iterator[tuple[str, str, str]]:
 
 def test_every_lesson_file_numbers_its_own_exercises() -> None:
     assert IDS
-    for lesson in lessons_with_exercises():
+    for lesson in lessons_with("exercises"):
         assert [int(id.partition(".")[2]) for id in ids_of(lesson)] == list(range(1, len(ids_of(lesson)) + 1))
 
 

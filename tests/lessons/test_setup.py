@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from nascourse.budgets import BUDGETS
 from nascourse.lessons import setup
-from nascourse.lessons.budgets import BUDGETS
 
 
 def test_setup_tells_and_returns_and_seeds_nothing(

@@ -15,7 +15,7 @@ from nascourse.errors import CourseError
 from nascourse.lessons.exercise import ids_of
 from nascourse.making import lint, sources
 
-TEMPLATE = Path(lint.__file__).with_name("template.py.txt")
+TEMPLATE = Path(lint.__file__).with_name("lesson_NN") / "notebook.py.txt"
 
 
 @pytest.mark.parametrize("path", sources.notebook_paths(), ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -86,10 +86,19 @@ IN_SOURCE = [
     ("# - do something else (exercise 00.1)", "", "2 objectives; expected 3 to 5"),
     ("(exercise 00.2)", "", "objective without an exercise"),
     ("(exercise 00.2)", "(exercise 77.2)", "objective without an exercise"),
-    ('setup("00")\n', 'setup("00")\na = 1\nb = 2\nc = 3\n', "the set-up cell has 7 lines; at most 6"),
+    (
+        'setup("00")\n',
+        'setup("00")\na = 1\nb = 2\nc = 3\nd = 4\ne = 5\nf = 6\n',
+        "has 7 lines besides its imports; at most 6",
+    ),
+    (
+        "from nascourse.viz import show",
+        "from nascourse.viz.show import show",
+        "add what it needs to nascourse.viz, and",
+    ),
     ('budget = setup("00")', "budget = None", r"must call setup\(\"00\"\)"),
     ("# ## Set-up", "# ## Set-up\n\n# %%\nx = 1\n\n# %%\ny = 2", "only one under Set-up"),
-    ("def the_references_name(n):\n    ...", "def f(:", "cell 16: not plain Python"),
+    ("def double(n):\n    return ...", "def f(:", "cell 19: not plain Python"),
     ("print(5**6,", "print('元胞',", "cell 10: Chinese in a code cell"),
     ('check("00.2", ...)', 'check("00.99", ...)', r"check: got '00.99'; expected one of 00.1"),
     ('solution("00.1")', 'solution("88.1")', "solution: got '88.1'"),

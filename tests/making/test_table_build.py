@@ -1,55 +1,80 @@
-"""A benchmark build that is broken off anywhere ends with the same bytes as one that is not."""
+"""A benchmark build that is broken off anywhere packs the same bytes as one that is not."""
+
+from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nascourse.cli import main
 from nascourse.errors import CourseError
-from nascourse.making import table_build
-from nascourse.making.table_build import Design, Shard, build, build_shard, done_in, order, train_cell
+from nascourse.evaluation.tabular import TabularBenchmark
+from nascourse.making import table_build as making
+from nascourse.making.table_build import Build, Design, judges_build, order, table_build, train_cell
+from nascourse.making.table_pack import pack, packed_bytes
 from nascourse.spaces.functions import canonical
+from tests.children import Child, quick_workers
 from tests.evaluation.tables import TINY
 
-ROWS, SIZE = 5, 3
+ROWS = 5
 MORE_ROWS = 8
 """For what is killed: long enough that a kill falls in the middle."""
-SHARDS = [
-    (f"{seeds}/{number:03d}.jsonl", 1 + rows) for seeds in ("seeds_0", "seeds_1_2") for number, rows in ((0, 3), (1, 2))
-]
-"""The files of `ROWS` rows in the order in which they are written, and their lines."""
 
 
 def run(folder: Path, rows: int = ROWS, workers: int = 1) -> int:
-    return build(folder, TINY, groups=[(0,), (1, 2)], workers=workers, rows=rows, shard_size=SIZE)
+    return table_build(folder, TINY).run(workers, rows)
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    """What must be the same: everything but the seconds."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.json*"))}
+def alike(build: Build, folder: Path) -> bytes:
+    """The packed file of a build, as if all its trainings had taken a second and been made by one run. It is made in
+    another folder."""
+    shutil.copytree(build.folder, folder)
+    records = [json.loads(line) | {"seconds": 1} for line in (folder / "records.jsonl").read_text().splitlines()]
+    (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (folder / "sittings.log").write_text("")
+    packed = packed_bytes(Build(folder, build.design, build.rows, build.groups, build.table))
+    shutil.rmtree(folder)
+    return packed
+
+
+def content(folder: Path) -> bytes:
+    return alike(table_build(folder, TINY), folder.with_name(f"{folder.name}_alike"))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     assert run(folder) == 2 * ROWS
-    assert [(name, (folder / name).read_bytes().count(b"\n")) for name, _ in SHARDS] == SHARDS
+    assert trained(folder) == {(0,): ROWS, (1, 2): ROWS}
     return folder
 
 
 @pytest.fixture(scope="module")
-def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def longer(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("longer")
     run(folder, MORE_ROWS)
-    return folder
+    return content(folder)
+
+
+def trained(folder: Path) -> Counter[tuple[int, ...]]:
+    """The records of each group of seeds, while a build may be at work."""
+    path = folder / "records.jsonl"
+    lines = path.read_text().rpartition("\n")[0].splitlines() if path.exists() else []
+    return Counter(tuple(json.loads(line)["seeds"]) for line in lines)
 
 
 def test_the_order_holds_every_distinct_cell_once() -> None:
@@ -58,15 +83,9 @@ def test_the_order_holds_every_distinct_cell_once() -> None:
 
 
 def test_nothing_left_to_do_trains_nothing(whole: Path) -> None:
-    before = content(whole)
+    before = files(whole)
     assert run(whole) == 0
-    assert content(whole) == before
-
-
-@pytest.mark.slow
-def test_two_workers_write_what_one_writes(whole: Path, tmp_path: Path) -> None:
-    run(tmp_path, workers=2)
-    assert content(tmp_path) == content(whole)
+    assert files(whole) == before
 
 
 def test_a_part_first_and_the_rest_later(whole: Path, tmp_path: Path) -> None:
@@ -76,170 +95,222 @@ def test_a_part_first_and_the_rest_later(whole: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", [0, 1, 20], ids=["whole lines", "no line end", "half a line"])
-@pytest.mark.parametrize(("name", "line"), [(name, line) for name, lines in SHARDS for line in range(lines + 1)])
-def test_cut_at_every_record_boundary_and_inside_a_line(
-    whole: Path, tmp_path: Path, name: str, line: int, missing: int
-) -> None:
-    """What is left of a build that died: the shards before are whole, this one has ``line`` lines, less ``missing``
-    bytes of the last one."""
-    names = [shard for shard, _ in SHARDS]
-    for shard in names[: names.index(name) + 1]:
-        (tmp_path / shard).parent.mkdir(exist_ok=True)
-        (tmp_path / shard).write_bytes((whole / shard).read_bytes())
-    lines = (whole / name).read_bytes().splitlines(keepends=True)[:line]
-    kept = b"".join(lines)
-    (tmp_path / name).write_bytes(kept[: len(kept) - missing] if kept else b"")
+@pytest.mark.parametrize("line", range(2 * ROWS + 1))
+def test_cut_at_every_record_boundary_and_inside_a_line(whole: Path, tmp_path: Path, line: int, missing: int) -> None:
+    """What is left of a build that died: so many lines, less ``missing`` bytes of the last one."""
+    kept = b"".join((whole / "records.jsonl").read_bytes().splitlines(keepends=True)[:line])
+    (tmp_path / "records.jsonl").write_bytes(kept[: len(kept) - missing] if kept else b"")
     if missing and kept:
         with pytest.warns(UserWarning, match="cut short"):
-            run(tmp_path)
+            assert run(tmp_path) == 2 * ROWS - line + 1
     else:
-        run(tmp_path)
+        assert run(tmp_path) == 2 * ROWS - line
     assert content(tmp_path) == content(whole)
 
 
-def trained(folder: Path) -> dict[str, int]:
-    """The records of each shard."""
-    return {
-        f"{path.parent.name}/{path.name}": max(path.read_bytes().count(b"\n") - 1, 0)
-        for path in sorted(folder.rglob("*.jsonl"))
-    }
+def build_quickly(folder: Path, workers: int) -> None:
+    quick_workers()
+    run(folder, MORE_ROWS, workers)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "moments"), [(1, (1, 4, 9, 12)), (2, (5,))])
-def test_killed_at_random_moments(longer: Path, tmp_path: Path, workers: int, moments: tuple[int, ...]) -> None:
+def test_killed_at_random_moments(longer: bytes, tmp_path: Path, workers: int, moments: tuple[int, ...]) -> None:
     """Killed a moment after so many records in all, and started again at once, while its workers may still be there.
-    One process: twice in seed 0, on both sides of the end of a shard, and twice in seeds 1 and 2."""
-    context = multiprocessing.get_context("forkserver")  # processes that need not import torch each
-    context.set_forkserver_preload([__name__])
-    total, rng, found = sum(trained(longer).values()), random.Random(7), []
-    for records in (*moments, total):
-        process = context.Process(target=run, args=(tmp_path, MORE_ROWS, workers))
-        process.start()
-        while process.is_alive() and (records == total or sum(trained(tmp_path).values()) < records):
-            time.sleep(0.002)
-        time.sleep(rng.random() * 0.03)
-        process.kill()
-        process.join()
+    One process: twice in seed 0, and twice in seeds 1 and 2."""
+    rng, found = random.Random(7), []
+    for records in moments:
+        child = Child.begin(build_quickly, tmp_path, workers)
+        child.kill_when(lambda records=records: trained(tmp_path).total() >= records, rng.random() * 0.03)
         found.append(trained(tmp_path))
-    *killed, end = [sum(records.values()) for records in found]
-    assert process.exitcode == 0
-    assert end == total
-    assert sum(0 < records < total for records in killed) >= min(2, len(moments))
+    child = Child.begin(build_quickly, tmp_path, workers)
+    child.join()
+    assert child.exitcode == 0
+    assert trained(tmp_path).total() == 2 * MORE_ROWS
+    killed = [records.total() for records in found]
+    assert sum(0 < records < 2 * MORE_ROWS for records in killed) >= min(2, len(moments))
     if workers == 1:
-        assert "seeds_1_2/000.jsonl" not in found[0]
-        assert any(MORE_ROWS < records < total for records in killed)  # in seeds 1 and 2
-    assert content(tmp_path) == content(longer)
+        assert found[0][1, 2] == 0
+        assert any(MORE_ROWS < records < 2 * MORE_ROWS for records in killed)  # in seeds 1 and 2
+    assert content(tmp_path) == longer
 
 
-def test_a_shard_that_is_built_again_trains_what_is_missing_and_no_more(whole: Path, tmp_path: Path) -> None:
-    """What a worker's death comes to: its shard is given to another with the same wish."""
-    shard = Shard(tmp_path, (0,), 0, SIZE)
-    assert [build_shard(shard, TINY, rows) for rows in (1, 2, 2)] == [1, 1, 0]
-    assert done_in(shard, TINY) == 2
-    assert build_shard(shard, TINY) == SIZE - 2
-    assert shard.path.read_bytes() == (whole / "seeds_0" / "000.jsonl").read_bytes()
+def train_and_sign(*task: Any) -> dict[str, Any]:
+    """`train_cell` by a worker that leaves its process id."""
+    (Path(os.environ["WORKERS"]) / str(os.getpid())).touch()
+    return train_cell(*task)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
-def test_a_killed_worker_loses_nothing(longer: Path, tmp_path: Path) -> None:
-    """Seed 0 costs one worker its life, and seeds 1 and 2 another: whoever is seen to write is killed."""
-    code = (
-        "from pathlib import Path; from tests.making.test_table_build import run; import sys;"
-        f"run(Path(sys.argv[1]), {MORE_ROWS}, workers=2); print('done')"
-    )
-    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    groups, left = ["seeds_0", "seeds_1_2"], []
-    while process.poll() is None and groups:
-        if pids := writers(tmp_path / groups[0]):
-            os.kill(pids.pop(), signal.SIGKILL)
-            left.append(sum(trained(tmp_path).values()))
+def build_by_workers_that_sign(folder: Path) -> None:
+    making.train_cell = train_and_sign
+    build_quickly(folder, 2)
+
+
+def test_a_killed_worker_loses_nothing(longer: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On two workers. Seed 0 costs one of them its life, and seeds 1 and 2 another."""
+    folder, signed = tmp_path / "build", tmp_path / "workers"
+    signed.mkdir()
+    monkeypatch.setenv("WORKERS", str(signed))
+    child = Child.begin(build_by_workers_that_sign, folder)
+    groups, left, killed = [(0,), (1, 2)], [], set[int]()
+    while child.is_alive():
+        alive = {int(path.name) for path in signed.iterdir()} - killed
+        if groups and alive and trained(folder)[groups[0]]:
+            killed.add(victim := alive.pop())
+            os.kill(victim, signal.SIGKILL)
+            left.append(trained(folder).total())
             groups.pop(0)
-        time.sleep(0.01)
-    out, errors = process.communicate(timeout=120)
-    assert out.strip() == b"done", errors
+        time.sleep(0.002)
+    assert child.exitcode == 0
     assert len(left) == 2
     assert all(0 < records < 2 * MORE_ROWS for records in left)
-    assert content(tmp_path) == content(longer)
-
-
-def writers(folder: Path) -> set[int]:
-    """Processes that have a shard with a record in it open."""
-    shards = {str(path) for path in folder.glob("*.jsonl") if path.read_bytes().count(b"\n") > 1}
-    found = set()
-    for handle in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(handle.readlink()) in shards:
-                found.add(int(handle.parts[2]))
-        except OSError:
-            continue
-    return found
+    assert len(list(signed.iterdir())) > 2  # who died was replaced
+    assert trained(folder).total() == 2 * MORE_ROWS
+    assert content(folder) == longer
 
 
 def test_records_are_the_training_they_name(whole: Path) -> None:
-    lines = (whole / "seeds_1_2" / "001.jsonl").read_text().splitlines()
-    record, _ = train_cell(order()[SIZE], (1, 2), TINY)
-    assert f'"cell":"{order()[SIZE]}"' in lines[1]
-    assert f'"test":[{record["test"][0]},{record["test"][1]}]' in lines[1]
-    assert all(0 <= right <= TINY.valid_images for seed in record["valid"] for right in seed)
+    records = [json.loads(line) for line in (whole / "records.jsonl").read_text().splitlines()]
+    assert [(record["row"], tuple(record["seeds"])) for record in records] == [
+        (row, seeds) for seeds in ((0,), (1, 2)) for row in range(ROWS)
+    ]
+    stored = records[ROWS + 3]
+    again = train_cell(3, (1, 2), TINY)
+    assert again.pop("seconds") > 0
+    assert again == {key: value for key, value in stored.items() if key != "seconds"}
+    assert again["cell"] == str(order()[3])
+    assert all(0 <= right <= TINY.valid_images for seed in again["valid"] for right in seed)
 
 
-def test_another_design_and_foreign_lines_are_refused_and_nothing_is_touched(whole: Path, tmp_path: Path) -> None:
-    path = tmp_path / "seeds_0" / "000.jsonl"
-    path.parent.mkdir()
-    for text in ('{"schema":1}\n', "no json\n", (whole / "seeds_1_2" / "000.jsonl").read_text()):
-        path.write_text(text)
-        with pytest.raises(CourseError) as caught:
-            run(tmp_path)
-        assert "\n" not in str(caught.value)
-        assert path.read_text() == text
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: "no json",
+        lambda record: '{"row":0}',
+        lambda record: "[1]",
+        lambda record: json.dumps(record | {"row": 1}),
+        lambda record: json.dumps(record | {"row": -1}),
+        lambda record: json.dumps(record | {"row": 5044}),
+        lambda record: json.dumps(record | {"seeds": [3]}),
+    ],
+)
+def test_foreign_lines_are_refused_and_nothing_is_touched(whole: Path, tmp_path: Path, change: Any) -> None:
+    first, *rest = (whole / "records.jsonl").read_text().splitlines()
+    (tmp_path / "records.jsonl").write_text("\n".join([change(json.loads(first)), *rest]) + "\n")
+    before = files(tmp_path)
+    with pytest.raises(CourseError, match=r"line 1 of .*; expected a record of this build") as caught:
+        run(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert files(tmp_path) == before
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_build_of_another_design_is_refused_and_changes_nothing(whole: Path, workers: int) -> None:
-    before = content(whole)
-    with pytest.raises(CourseError, match="header"):
-        build(whole, Design(channels=4), workers=workers, rows=ROWS, shard_size=SIZE)
-    assert content(whole) == before
-    assert "design.json" in before
+    before = files(whole)
+    with pytest.raises(CourseError, match="of another design") as caught:
+        table_build(whole, Design(channels=4)).run(workers, ROWS)
+    assert "\n" not in str(caught.value)
+    assert files(whole) == before
+    assert json.loads(before["design.json"])["channels"] == TINY.channels
 
 
-@pytest.mark.slow
-def test_a_second_build_of_the_same_seeds_is_told_in_a_line_by_its_workers(whole: Path, tmp_path: Path) -> None:
+def test_a_second_build_in_a_folder_is_told_in_a_line(whole: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from nascourse.runs.atomic import LineFile; "
         "file = LineFile(sys.argv[1]); print(1); sys.stdin.read()"
     )
-    path = Shard(tmp_path, (0,), 0, SIZE).path
     first = subprocess.Popen(
-        [sys.executable, "-u", "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-u", "-c", code, tmp_path / "records.jsonl"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert first.stdout is not None
     first.stdout.readline()
     with pytest.raises(CourseError, match="no other process is writing") as caught:
-        run(tmp_path, workers=2)
+        run(tmp_path)
     first.communicate()
     assert "\n" not in str(caught.value)
     run(tmp_path)
     assert content(tmp_path) == content(whole)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no locks")
+def test_the_folder_stays_locked_while_it_is_built_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read the records by a handle of one's own and close it would give up a lock."""
+    code = "import sys; from nascourse.runs.atomic import LineFile; LineFile(sys.argv[1])"
+    tried = []
+
+    def try_to_open(*task: Any) -> dict[str, Any]:
+        tried.append(subprocess.run([sys.executable, "-c", code, tmp_path / "records.jsonl"], capture_output=True))
+        return train_cell(*task)
+
+    monkeypatch.setattr(making, "train_cell", try_to_open)
+    run(tmp_path, rows=1)
+    assert len(tried) == 2
+    assert all(b"no other process is writing" in one.stderr for one in tried)
+
+
+def test_what_is_packed_is_not_trained_again(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "table"
+    shutil.copytree(whole, folder)
+    build = table_build(folder)
+    pack(build)
+    before = build.packed.read_bytes()
+    (folder / "records.jsonl").unlink()
+    assert run(folder) == 0
+    assert [path.name for path in sorted(folder.iterdir())] == ["design.json", "sittings.log"]
+    pack(build)
+    assert build.packed.read_bytes() == before
+    assert run(folder, ROWS + 1) == 2
+    assert trained(folder) == {(0,): 1, (1, 2): 1}
+    with pytest.raises(CourseError, match=r"table.npz of another build"):
+        Build(folder, TINY, build.rows, build.groups, "f" * 64).run()
+
+
 def test_the_command_builds_what_it_is_asked_for(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(table_build, "Design", lambda: TINY)
+    monkeypatch.setattr(making, "Design", lambda: TINY)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    command = ["bench", "build", "--seeds", "1,2", "--workers", "1", "--rows", "2"]
+    command = ["bench", "build", "--workers", "1", "--rows", "2"]
     assert main([*command, "--folder", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == "2 cells trained\n"
-    assert [path.name for path in tmp_path.glob("seeds_*")] == ["seeds_1_2"]
-    built, (_, *expected) = (
-        (folder / "seeds_1_2" / "000.jsonl").read_text().splitlines()[1:] for folder in (tmp_path, whole)
-    )
-    assert built[0] not in expected
-    assert built[1] == expected[0]
+    assert capsys.readouterr().out == "4 records trained\n"
+    assert trained(tmp_path) == {(0,): 2, (1, 2): 2}
     (sitting,) = map(json.loads, (tmp_path / "sittings.log").read_text().splitlines())
-    assert sitting["command"] == "nascourse bench build --seeds 1,2 --workers 1 --rows 2"
+    assert sitting["command"] == "nascourse bench build --workers 1 --rows 2"
     assert sitting["hardware"]["threads"] == 1  # a training computes on one thread, whatever was set
+
+
+# -- the judges -------------------------------------------------------------------------------------------------------
+
+
+def test_judges_are_trained_by_the_tables_design_and_go_on(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "table")
+    pack(table_build(tmp_path / "table"))
+    table = TabularBenchmark.load(tmp_path / "table.npz")
+    at_once, in_parts = (judges_build(tmp_path / name, table, judged=2) for name in ("at_once", "in_parts"))
+    assert at_once.rows == tuple(table.best_rows(2).tolist())
+    assert at_once.design == TINY
+    assert at_once.run() == 6
+    assert trained(at_once.folder) == {(3, 4, 5): 2, (6, 7, 8): 2, (9, 10, 11): 2}
+    assert (in_parts.run(rows=1), in_parts.run(), in_parts.run()) == (3, 3, 0)
+    assert alike(in_parts, tmp_path / "b") == alike(at_once, tmp_path / "a")
+    record = at_once.records()[at_once.rows[1], (6, 7, 8)]
+    again = train_cell(at_once.rows[1], (6, 7, 8), TINY)
+    assert (again["valid"], again["test"]) == (record["valid"], record["test"])
+    with pytest.raises(CourseError, match="a record of this build"):  # of the best, not of any
+        judges_build(at_once.folder, table, judged=1).run()
+
+
+def test_the_command_for_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Path) -> None:
+    shutil.copytree(whole, tmp_path / "table")
+    pack(table_build(tmp_path / "table"))
+    table = TabularBenchmark.load(tmp_path / "table.npz")
+    monkeypatch.setattr(TabularBenchmark, "load", lambda: table)
+    monkeypatch.setattr(making.judges_build, "__defaults__", (making.JUDGES_FOLDER, None, 1))
+    assert main(["bench", "judges", "--workers", "1", "--folder", str(tmp_path / "judges")]) == 0
+    assert trained(tmp_path / "judges").total() == 3
+    (sitting,) = map(json.loads, (tmp_path / "judges" / "sittings.log").read_text().splitlines())
+    assert sitting["command"] == "nascourse bench judges --workers 1"
+    assert main(["bench", "pack", "--judges", "--folder", str(tmp_path / "judges")]) == 0
+    assert (tmp_path / "judges.npz").exists()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,13 @@ import pytest
 
 from nascourse.cli import main
 from nascourse.evaluation.tabular import TabularBenchmark
+from nascourse.making.table_pack import pack
 from nascourse.making.table_show import TOP, show
-from tests.evaluation.tables import ROWS, arrays, cell_of_rank, packed, rank, row_of_rank
+from tests.evaluation.tables import ROWS, cell_of_rank, changed, judged_right, packed, rank, row_of_rank, write_judges
 
 
 def lines_of(change: Callable[[dict[str, Any]], None]) -> list[str]:
-    changed = arrays()
-    meta = json.loads(str(changed.pop("meta")))
-    change(changed)
-    return show(TabularBenchmark(changed, meta, "changed"))
+    return show(TabularBenchmark(changed(change)))
 
 
 def test_a_whole_table(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,9 +45,9 @@ def test_a_whole_table(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_orders_that_disagree_among_the_best_alone() -> None:
-    def reverse_the_best(changed: dict[str, Any]) -> None:
+    def reverse_the_best(mine: dict[str, Any]) -> None:
         rows = [row_of_rank(place) for place in range(1, TOP + 1)]
-        changed["valid"][rows, 1] = changed["valid"][rows[::-1], 1]
+        mine["valid"][rows, 1] = mine["valid"][rows[::-1], 1]
 
     taus = [line for line in lines_of(reverse_the_best) if line.startswith("tau of seeds")]
     assert ["-1.00 among the best" in line for line in taus] == [True, False, True]
@@ -57,8 +55,8 @@ def test_orders_that_disagree_among_the_best_alone() -> None:
 
 
 def test_epochs_that_disagree() -> None:
-    def reverse_the_second_epoch(changed: dict[str, Any]) -> None:
-        changed["valid"][:, :, 1] = 20_000 - changed["valid"][:, :, 1]
+    def reverse_the_second_epoch(mine: dict[str, Any]) -> None:
+        mine["valid"][:, :, 1] = 20_000 - mine["valid"][:, :, 1]
 
     assert lines_of(reverse_the_second_epoch)[-1].endswith(
         "1.00 after epoch 1, -1.00 after epoch 2, 1.00 after epoch 3"
@@ -81,3 +79,15 @@ def test_the_part_of_the_other_seeds_that_is_there_counts(tmp_path: Path) -> Non
     assert "(10 cells" in lines[3]
     assert lines[4].startswith(f"noise floor among the best {TOP}: {'0.0' if among_best else 'not known'}")
     assert lines[5] == f"tau of seeds 0 and 1: 1.00 overall (10), not known among the best {TOP}"
+
+
+def test_what_the_judges_say(table: TabularBenchmark, path: Path, tmp_path: Path) -> None:
+    """They reverse the order of the best 20, a cell's judges lie 10 images apart."""
+    (tmp_path / "t.npz").write_bytes(path.read_bytes())
+    pack(write_judges(tmp_path / "t_judges", table))
+    *_, what, best, taus = show(TabularBenchmark.load(tmp_path / "t.npz"))
+    floor = statistics.stdev(range(0, 90, 10)) / 3 / 20_000
+    assert what == f"seeds 3 to 11 of the best 20 cells only judge; noise floor of their mean: {floor:.4f}"
+    last = cell_of_rank(20)
+    assert best == f"best by these: {judged_right(row_of_rank(20), 7) / 20_000:.4f}, {last}, by the others number 20"
+    assert taus == "tau of the two means: -1.00 among the best 20"

@@ -8,7 +8,8 @@ from torch import nn
 
 from nascourse.errors import CourseError
 from nascourse.networks.build import build, count
-from nascourse.networks.cells import CellNetwork, drop_paths, reduction_places
+from nascourse.networks.cells import CellNetwork, reduction_places
+from nascourse.networks.graph import drop_paths
 from nascourse.networks.ops import FactorizedReduce
 from nascourse.spaces.cell import Cell, Genotype
 from nascourse.spaces.published import AMOEBANET_A, DARTS_V1, DARTS_V2, NASNET_A, PUBLISHED

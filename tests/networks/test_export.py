@@ -23,6 +23,7 @@ DESIGNS: list[tuple[Architecture, dict[str, Any]]] = [
     (DARTS_V2, {"channels": 4, "cells": 3, "in_channels": 1, "auxiliary": True}),
     (AMOEBANET_A, {"channels": 4, "cells": 2, "stem": "imagenet", "in_channels": 1, "drop_path": 0.1}),
     (CELL, {"channels": 4, "cells": (1, 1), "in_channels": 1}),
+    (CELL, {"channels": 4, "cells": 2, "in_channels": 1}),
 ]
 
 
@@ -47,6 +48,7 @@ def test_a_design_is_read_back_and_built(arch: Architecture, net: dict[str, Any]
         ({"net": {"channels": "4"}}, "net.channels"),
         ({"net": {"channels": True}}, "net.channels"),
         ({"net": [4]}, "net"),
+        ({"architecture": CELL.to_json(), "net": {"cells": "8"}}, "net.cells"),
     ],
 )
 def test_a_wrong_design_names_its_field(change: dict[str, Any], named: str) -> None:

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from nascourse.errors import CourseError
-from nascourse.networks.build import build, build_seeded, count
+from nascourse.networks.build import build, build_seeded, count, keywords
 from nascourse.networks.micro import MicroCellModule, MicroNetwork
 from nascourse.networks.ops import OPS, FactorizedReduce, Pointwise, make_op
 from nascourse.spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell, MicroSpace
+from nascourse.spaces.published import DARTS_V2
 
 
 def cell(*ops: str) -> MicroCell:
@@ -117,6 +118,18 @@ def test_a_seed_makes_the_weights_and_leaves_the_global_generator_alone() -> Non
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(first[key], again[key]) for key in first)
     assert not torch.equal(first["body.0.weight"], other["body.0.weight"])
+
+
+@pytest.mark.parametrize(("cells", "stages"), [(1, (1,)), (2, (1, 1)), (3, (1, 1, 1)), (8, (2, 3, 3))])
+def test_a_number_of_cells_is_cut_where_darts_reduces(cells: int, stages: tuple[int, ...]) -> None:
+    whole, cut = (MicroNetwork(cell(*"333333"), channels=2, cells=given) for given in (cells, stages))
+    assert {k: v.shape for k, v in whole.state_dict().items()} == {k: v.shape for k, v in cut.state_dict().items()}
+
+
+def test_a_network_tells_what_it_can_be_told() -> None:
+    micro, darts = keywords(cell(*"333333")), keywords(DARTS_V2)
+    assert micro == {"channels", "cells", "classes", "in_channels", "stem_stride"}
+    assert darts - micro == {"stem", "auxiliary", "drop_path"}
 
 
 def test_what_has_no_network_is_told_in_a_line() -> None:

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from nascourse.errors import CourseError
-from nascourse.networks.build import build
+from nascourse.networks.build import build, measure
 from nascourse.networks.ops import OPS, make_op
-from nascourse.networks.receptive_field import KERNELS, Window, cell_window, measure, micro_window, window
+from nascourse.networks.receptive_field import KERNELS, Window, cell_window
 from nascourse.spaces.cell import CELL_OPS, INPUTS, Cell, CellSpace, Genotype
 from nascourse.spaces.micro import MicroCell, MicroSpace
 from nascourse.spaces.published import AMOEBANET_A, DARTS_V1, DARTS_V2, NASNET_A
@@ -61,7 +61,7 @@ def test_each_operation(op: str, stride: int) -> None:
 @pytest.mark.parametrize("genotype", [DARTS_V1, DARTS_V2, NASNET_A, AMOEBANET_A])
 @pytest.mark.parametrize(("cells", "stem"), [(1, "cifar"), (2, "cifar"), (3, "cifar"), (1, "imagenet")])
 def test_networks_of_genotypes(genotype: Genotype, cells: int, stem: str) -> None:
-    found = window(genotype, cells=cells, stem=stem)
+    found = build(genotype, channels=2, cells=cells, stem=stem).window()
     assert found is not None
     side = found.jump * (2 * (found.side // found.jump // 2) + 3)
     first, last = reached(UpToTheLastCell(genotype, cells, stem), side)
@@ -73,8 +73,8 @@ def test_networks_of_micro_cells() -> None:
     rng = np.random.default_rng(3)
     for _ in range(4):
         cell = MicroSpace().sample(rng)
-        found = window(cell, cells=(1, 1), stem_stride=2)
-        body = build(cell, channels=2, cells=(1, 1), in_channels=1, stem_stride=2).body
+        network = build(cell, channels=2, cells=(1, 1), in_channels=1, stem_stride=2)
+        found, body = network.window(), network.body
         if found is None:
             assert not cell.live_edges()
             continue
@@ -95,7 +95,7 @@ def test_paths_of_cells_by_enumeration() -> None:
     rng = np.random.default_rng(0)
     space = CellSpace(ops=(*CELL_OPS, "none"))
     for cell in [NASNET_A.normal, AMOEBANET_A.normal, *(space.sample(rng).normal for _ in range(30))]:
-        found = cell_window(cell, Window(), Window())
+        found = cell_window(cell, [Window(), Window()])
         assert (found.paths if found else 0) == paths_by_enumeration(cell)
 
 
@@ -104,7 +104,7 @@ def test_paths_of_micro_cells_by_enumeration() -> None:
         graph = nx.DiGraph()
         graph.add_nodes_from(range(4))
         graph.add_edges_from((i, j) for i, j, op in cell.edges() if op != "none")
-        found = micro_window(cell, Window())
+        found = cell_window(cell, [Window()])
         assert (found.paths if found else 0) == len(list(nx.all_simple_paths(graph, 0, 3)))
 
 
@@ -123,5 +123,5 @@ def test_nothing_arrives_through_none() -> None:
 
 
 def test_other_architectures_are_refused() -> None:
-    with pytest.raises(CourseError):
-        window("a string")  # type: ignore[arg-type]
+    with pytest.raises(CourseError, match=r"an architecture out of .*MicroCell"):
+        measure("a string")  # type: ignore[arg-type]

@@ -303,5 +303,5 @@ def test_refuses_what_does_not_fit() -> None:
         supernet(MicroSpace(), channels=4, cells=(1,), partial=3)
     with pytest.raises(CourseError, match="at least one cell"):
         supernet(CellSpace(), cells=0)
-    with pytest.raises(CourseError, match="CellSpace or MicroSpace"):
+    with pytest.raises(CourseError, match="a space out of CellSpace, MicroSpace"):
         supernet(PUBLISHED["DARTS_V2"])  # type: ignore[arg-type]

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.search.toys import BUDGET, WINDOW, Deadly, Slow, conv_share
 
 from nascourse.errors import CourseError
 from nascourse.runs.executors import ExecutorFactory, Processes, WorkerLost, local_cluster, process_pool
@@ -23,6 +22,7 @@ from nascourse.search.local import LocalSearch
 from nascourse.search.loop import search
 from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.micro import MicroCell, MicroSpace
+from tests.search.toys import BUDGET, WINDOW, Deadly, Slow, conv_share
 
 standard_pool = partial(ProcessPoolExecutor, 2, mp_context=get_context("spawn"))
 
@@ -212,8 +212,8 @@ def alive(pids: Path) -> list[int]:
 def test_an_interrupt_ends_the_workers_too(tmp_path: Path) -> None:
     pids, journal = tmp_path / "pids", tmp_path / "j.jsonl"
     pids.mkdir()
-    code = "import sys, tests.search.toys as toys; toys.BUDGET = 10**6\ntoys.main('pool', *sys.argv[1:])"
-    process = subprocess.Popen([sys.executable, "-c", code, journal, pids], stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tests.search.toys", "pool", journal, pids, str(10**6)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and (not journal.exists() or journal.stat().st_size < 5000):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
@@ -235,14 +235,25 @@ def trials_in(journal: Path) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
-@pytest.mark.parametrize(("mode", "kills"), [("serial", 4), ("pool", 4), ("dask", 2)])
+@pytest.mark.parametrize(
+    ("mode", "kills"),
+    [
+        ("serial", 4),
+        ("pool", 4),
+        ("dask", 1),
+        pytest.param("serial", 20, marks=pytest.mark.long),
+        pytest.param("pool", 20, marks=pytest.mark.long),
+        pytest.param("dask", 6, marks=pytest.mark.long),
+    ],
+)
 def test_kill_minus_nine_at_random_moments_changes_nothing(mode: str, kills: int, tmp_path: Path) -> None:
     """The killed search is continued until it ends: the same journal as without a kill, and no process left over."""
     if mode == "dask":
         pytest.importorskip("distributed")
     pids, journal = tmp_path / "pids", tmp_path / "killed.jsonl"
     pids.mkdir()
-    command = [sys.executable, "-W", "ignore", "-m", "tests.search.toys", mode, str(journal), str(pids)]
+    budget = max(BUDGET, 6 * kills)
+    command = [sys.executable, "-W", "ignore", "-m", "tests.search.toys", mode, str(journal), str(pids), str(budget)]
     told, rng = [0], random.Random(mode)
     for kill in range(kills):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
@@ -253,10 +264,10 @@ def test_kill_minus_nine_at_random_moments_changes_nothing(mode: str, kills: int
         process.wait()
         told.append(trials_in(journal))
     subprocess.run(command, check=True, timeout=60, stderr=subprocess.DEVNULL)
-    run(tmp_path / "whole.jsonl", Slow(str(pids)))
+    run(tmp_path / "whole.jsonl", Slow(str(pids)), budget=budget)
     assert journal.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert told == sorted(set(told))  # every run got further than the one before,
-    assert told[-1] < BUDGET  # and every kill came in the middle
+    assert told[-1] < budget  # and every kill came in the middle
     deadline = time.monotonic() + 10
     while (left := [pid for pid in alive(pids) if pid != os.getpid()]) and time.monotonic() < deadline:
         time.sleep(0.05)

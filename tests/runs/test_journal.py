@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.search.toys import conv_share
 
 from nascourse.errors import CourseError
 from nascourse.runs.plain import digest, identity, plain
@@ -21,6 +20,7 @@ from nascourse.search.loop import search
 from nascourse.search.random import RandomSearch
 from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.micro import MicroCell, MicroSpace
+from tests.search.toys import conv_share
 
 WINDOW, BUDGET = 3, 25
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import csv
-import json
 import math
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from scipy import stats
 
 from nascourse.errors import CourseError
 from nascourse.search.base import Proposal, Strategy
-from nascourse.search.history import COLUMNS, Evaluated, History
+from nascourse.search.history import History
 from nascourse.search.loop import search, trial_seed
 from nascourse.search.random import RandomSearch
 from nascourse.spaces.base import Result, Trial
@@ -206,57 +204,15 @@ def test_time_that_is_up_stops_asking() -> None:
     assert len(search(RandomSearch(MicroSpace()), conv_share, 10**9, seconds=0.05)) < 10**6
 
 
-def test_history_as_csv_and_dataframe(tmp_path: Any) -> None:
+def test_a_history_is_read_back_from_its_journal(tmp_path: Path) -> None:
     history = search(Scripted([CELLS[5], CELLS[6], CELLS[5]]), conv_share, 3, journal=tmp_path / "j.jsonl")
-    history.to_csv(tmp_path / "h.csv")
-    with (tmp_path / "h.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [float(row["accuracy"]) for row in rows] == history.accuracies.tolist()
-    assert rows[2]["same_as"] == "0"
-    frame = history.to_dataframe()
-    assert frame["same_as"].tolist()[2] == 0
-    assert frame["same_as"].isna().tolist() == [True, True, False]
     loaded = History.load(tmp_path / "j.jsonl", MicroCell.from_json)
     assert [row[:3] for row in loaded] == [row[:3] for row in history]
     assert history.best_so_far.tolist() == [max(history.accuracies[: n + 1]) for n in range(3)]
 
 
-def test_every_column_is_in_the_csv_and_the_dataframe_also_of_a_trial_that_failed(tmp_path: Path) -> None:
-    trial, extra = Trial(0, CELLS[5], 17, 2, (3, 1)), {"failed": 'it, "broke"'}
-    good = Evaluated(Trial(1, CELLS[6], 18), Result(0.5, 10, 20, extra={"x": [1]}), same_as=0, seconds=1.5)
-    history = History([Evaluated(trial, Result(math.nan, extra=extra)), good])
-    failed = {
-        "number": "0",
-        "arch": json.dumps(CELLS[5].to_json()),
-        "seed": "17",
-        "fidelity": "2",
-        "parents": "3 1",
-        "accuracy": "nan",
-        "params": "0",
-        "macs": "0",
-        "same_as": "",
-        "seconds": "nan",
-        "extra": json.dumps(extra),
-    }
-    arch = json.dumps(CELLS[6].to_json())
-    values = ("1", arch, "18", "", "", "0.5", "10", "20", "0", "1.5", '{"x": [1]}')
-    history.to_csv(tmp_path / "h.csv")
-    with (tmp_path / "h.csv").open(newline="") as file:
-        assert list(csv.DictReader(file)) == [failed, dict(zip(failed, values, strict=True))]
-    frame = history.to_dataframe()
-    assert tuple(failed) == COLUMNS == tuple(frame.columns)
-    assert [tuple(record) for record in history.records()] == [COLUMNS] * 2
-    assert frame.isna().to_numpy().tolist() == [
-        [column in ("accuracy", "same_as", "seconds") for column in COLUMNS],
-        [column == "fidelity" for column in COLUMNS],
-    ]
-    for column in COLUMNS:
-        for row, record in enumerate(history.records()):
-            assert frame[column].isna()[row] or frame[column][row] == record[column]
-
-
-def test_pandas_and_torch_are_not_imported_for_a_search() -> None:
-    code = "import sys; import tests.search.toys; print({'torch', 'pandas', 'dask', 'tqdm'} & set(sys.modules))"
+def test_torch_is_not_imported_for_a_search() -> None:
+    code = "import sys; import tests.search.toys; print({'torch', 'dask', 'tqdm'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 

@@ -1,6 +1,6 @@
 """Evaluations in closed form that a worker process can import without torch, and a search to be killed.
 
-``python -m tests.search.toys serial|pool|dask JOURNAL PIDS`` runs the search `WINDOW`, `BUDGET` of `slow_conv_share`.
+``python -m tests.search.toys serial|pool|dask JOURNAL PIDS BUDGET`` searches with `Slow`.
 """
 
 from __future__ import annotations
@@ -67,10 +67,11 @@ class Deadly:
         return conv_share(trial)
 
 
-def main(mode: str, journal: str, pids: str) -> None:
+def main(mode: str, journal: str, pids: str, budget: str) -> None:
     pools = {"serial": nullcontext(None), "pool": nullcontext(process_pool(2)), "dask": local_cluster(2)}
     with pools[mode] as executor:
-        search(LocalSearch(MicroSpace()), Slow(pids), BUDGET, seed=5, window=WINDOW, executor=executor, journal=journal)
+        keywords: dict[str, Any] = {"seed": 5, "window": WINDOW, "executor": executor, "journal": journal}
+        search(LocalSearch(MicroSpace()), Slow(pids), int(budget), **keywords)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ import pytest
 
 from nascourse.spaces.cell import Cell
 from nascourse.spaces.published import PUBLISHED
-from nascourse.viz.cells import cell_scene, live_nodes
+from nascourse.viz.cells import cell_scene
 from tests.viz.test_dag import check_picture, groups
 
 
@@ -23,6 +23,6 @@ def test_what_reads_nothing_or_reaches_nothing_is_dead():
     # node 2 reads nothing, node 3 reads node 2 only, node 4 is read by nobody and not part of the output
     nodes = (((none, 0), (none, 1)), ((skip, 2), (skip, 2)), ((skip, 0), (skip, 1)), ((skip, 0), (skip, 3)))
     cell = Cell(nodes, (3, 5))
-    assert live_nodes(cell) == {0, 1, 5}
+    assert cell.cells()[0].live_nodes == {0, 1, 5}
     assert cell_scene(cell).alt.endswith("Dead: nodes 2, 3, 4.")
     assert groups(cell_scene(cell), "node-")["node-4"].items[0].dash

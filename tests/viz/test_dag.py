@@ -5,10 +5,10 @@ import pytest
 
 from nascourse.errors import CourseError
 from nascourse.spaces.micro import MICRO_EDGES, MicroCell, MicroSpace
-from nascourse.viz.cells import micro_cell_scene
+from nascourse.viz.cells import cell_scene
 from nascourse.viz.dag import DagEdge, DagNode, dag_scene
+from nascourse.viz.items import Box, Circle, Group, Line, Text, text_width
 from nascourse.viz.layout import Strand, layered_layout, longest_path_layers
-from nascourse.viz.scene import Box, Circle, Group, Line, Text, text_width
 
 OPS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")
 
@@ -110,21 +110,21 @@ def test_every_micro_cell_has_the_one_layout_in_which_nothing_overlaps():
         return [box for box in boxes if box[3] - box[1] > 12]  # not the markers inside labels
 
     cells = list(MicroSpace().all_cells())
-    first = micro_cell_scene(cells[0])
+    first = cell_scene(cells[0])
     check_picture(first)
     for cell in cells[::97]:
-        scene = micro_cell_scene(cell)
+        scene = cell_scene(cell)
         assert (scene.width, scene.height) == (first.width, first.height)
         assert places(scene) == places(first)
     widest = max(cells, key=lambda cell: len(str(cell)))
-    check_picture(micro_cell_scene(widest, highlight=MICRO_EDGES))
+    check_picture(cell_scene(widest, highlight=range(6)))
 
 
 def test_the_micro_cell_is_drawn_without_crossings():
     # four nodes and all six edges: planar, so the order should find a drawing in which no two lines cross
     lines = [
         curve_points(next(i for i in g.items if isinstance(i, Line)))
-        for g in groups(micro_cell_scene(MicroCell(("nor_conv_3x3",) * 6)), "edge-").values()
+        for g in groups(cell_scene(MicroCell(("nor_conv_3x3",) * 6)), "edge-").values()
     ]
     for a, b in combinations(lines, 2):
         xs = np.linspace(max(a[0, 0], b[0, 0]), min(a[-1, 0], b[-1, 0]), 200)[5:-5]
@@ -148,7 +148,7 @@ def test_arrow_heads_end_on_the_border_of_their_node():
 
 def test_dead_parts_are_dashed_and_said_and_changed_edges_carry_a_star():
     cell = MicroCell(("nor_conv_3x3", "skip_connect", "none", "nor_conv_1x1", "none", "avg_pool_3x3"))
-    scene = micro_cell_scene(cell, highlight=[(2, 3)])
+    scene = cell_scene(cell, highlight=[5])
     edges = groups(scene, "edge-")
     for k, (i, j) in enumerate(MICRO_EDGES):
         dead = (i, j) in {(0, 1), (1, 2), (1, 3)}  # node 1 leads nowhere

@@ -9,7 +9,8 @@ from nascourse.errors import CourseError
 from nascourse.lessons.lesson_01.micro_cell import MicroCellExplorer
 from nascourse.spaces.micro import MICRO_OPS, MicroCell
 from nascourse.viz.explorer import Explorer, player
-from nascourse.viz.scene import Scene, Text
+from nascourse.viz.items import Text
+from nascourse.viz.scene import Scene
 
 START = MicroCell(("skip_connect",) * 6)
 

@@ -83,7 +83,7 @@ def test_the_cell_that_only_guesses_does_not_squeeze_the_picture() -> None:
 def test_neighbours_are_drawn_by_the_number_of_edges(table: TabularBenchmark) -> None:
     axes = neighbour_correlation(table).axes[0]
     assert axes.lines[1].get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
-    expected = neighbour_correlations(table.everywhere())
+    expected = neighbour_correlations(table.everywhere().reshape((5,) * 6))
     assert axes.lines[1].get_ydata().tolist() == expected.tolist()
     assert [text.get_text() for text in axes.texts] == [f"{value:.2f}".replace("-", "−") for value in expected]
 

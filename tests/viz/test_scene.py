@@ -9,10 +9,11 @@ from PIL import Image
 
 from nascourse.lessons.lesson_01.pipeline import pipeline_scene
 from nascourse.spaces.micro import MicroCell
-from nascourse.viz.cells import micro_cell_scene
+from nascourse.viz.cells import cell_scene
 from nascourse.viz.compose import above, beside
-from nascourse.viz.raster import scene_figure
-from nascourse.viz.scene import Box, Circle, Group, Line, Polygon, Scene, Text, arrow_head, marker, text_width
+from nascourse.viz.items import Box, Circle, Group, Line, Polygon, Text, arrow_head, marker, text_width
+from nascourse.viz.raster import items_figure
+from nascourse.viz.scene import Scene
 
 SVG = "{http://www.w3.org/2000/svg}"
 NASTY = "a < b & \"c\" 'd' </svg> $x_1$ é→"
@@ -30,7 +31,7 @@ EVERYTHING = Scene(
     ),
     alt=NASTY,
 )
-SCENES = [EVERYTHING, micro_cell_scene(CELL, [(0, 1)], "a title"), pipeline_scene()]
+SCENES = [EVERYTHING, cell_scene(CELL, [0], "a title"), pipeline_scene()]
 
 
 def svg_texts(scene):
@@ -41,7 +42,7 @@ def svg_texts(scene):
 def test_svg_is_xml_and_png_draws_the_same_texts_at_the_same_places(scene):
     root = ET.fromstring(scene.svg())
     assert root.get("aria-label") == scene.alt
-    drawn = [artist for artist in scene_figure(scene).artists if isinstance(artist, TextArtist)]
+    drawn = [artist for artist in items_figure(scene.items, scene.width, scene.height).artists if isinstance(artist, TextArtist)]
     in_svg = list(root.iter(f"{SVG}text"))
     assert [a.get_text() for a in drawn] == [e.text for e in in_svg] == list(scene.texts())
     for artist, element in zip(drawn, in_svg, strict=True):
@@ -86,7 +87,7 @@ def test_arrow_head_points_along_the_line_and_ends_at_its_end():
 
 def test_text_width_is_what_agg_measures():
     scene = Scene(100, 50, (Text(50, 25, "conv 3×3", 12),), "x")
-    figure = scene_figure(scene)
+    figure = items_figure(scene.items, scene.width, scene.height)
     (artist,) = (a for a in figure.artists if isinstance(a, TextArtist))
     assert text_width("conv 3×3", 12) == pytest.approx(artist.get_window_extent().width, abs=1.5)
 

@@ -1,16 +1,14 @@
 from itertools import combinations, pairwise
 
 import pytest
-from torch import nn, zeros
 
 from nascourse.errors import CourseError
-from nascourse.networks.build import build
-from nascourse.networks.cells import CellModule
-from nascourse.networks.micro import MicroCellModule, ResidualReduction
+from nascourse.networks.build import places
+from nascourse.networks.cells import reduction_places
 from nascourse.spaces.micro import MicroCell
 from nascourse.spaces.published import AMOEBANET_A, DARTS_V2, NASNET_A
-from nascourse.viz.scene import Group, Text, flat, text_width
-from nascourse.viz.stack import places, stack_scene
+from nascourse.viz.items import Group, Text, flat, text_width
+from nascourse.viz.stack import stack_scene
 
 MICRO = MicroCell(("skip_connect",) * 6)
 NETS = [
@@ -24,19 +22,43 @@ NETS = [
 ]
 
 
+def half(size):
+    return -(-size // 2)
+
+
+def cells_by_hand(arch, image, channels, cells, classes=10, stem="cifar", in_channels=3):
+    """(part, channels, height, width) of each layer of a genotype's network, by arithmetic on its keywords."""
+    sizes = list(image[1:])
+    for _halving in range(0 if stem == "cifar" else 3):
+        sizes = [half(size) for size in sizes]
+    stack = [("stem", 3 * channels if stem == "cifar" else channels, *sizes)]
+    for place in range(cells):
+        part, cell = "normal", arch.normal
+        if place in reduction_places(cells):
+            part, cell, channels, sizes = "reduce", arch.reduce, 2 * channels, [half(size) for size in sizes]
+        stack.append((part, len(cell.concat) * channels, *sizes))
+    return [*stack, ("head", classes, 1, 1)]
+
+
+def stages_by_hand(arch, image, channels, cells, classes=10, stem_stride=1, in_channels=3):
+    """The same for a micro cell's."""
+    sizes = [-(-size // stem_stride) for size in image[1:]]
+    stack = [("stem", channels, *sizes)]
+    for stage, number in enumerate(cells):
+        if stage:
+            channels, sizes = 2 * channels, [half(size) for size in sizes]
+            stack.append(("residual", channels, *sizes))
+        stack += [("cell", channels, *sizes)] * number
+    return [*stack, ("head", classes, 1, 1)]
+
+
 @pytest.mark.parametrize(("arch", "image", "net"), NETS)
-def test_places_are_those_of_the_network_that_is_built(arch, image, net):
-    found = []
-    network = build(arch, **net).eval()
-    for layer in network.modules():
-        if isinstance(layer, CellModule | MicroCellModule | ResidualReduction | nn.Linear):
-            layer.register_forward_hook(lambda layer, _, output: found.append((type(layer), *output.shape[1:])))
-    network(zeros(1, *image))
-    stem, *body, head = places(arch, image, **net)
-    assert [(p.channels, p.height, p.width) for p in body] == [tuple(shape) for _, *shape in found[:-1]]
-    assert [p.part == "residual" for p in body] == [kind is ResidualReduction for kind, *_ in found[:-1]]
-    assert (head.part, head.channels) == ("head", found[-1][1])
-    assert stem.part == "stem"
+def test_places_are_those_of_the_network_by_arithmetic(arch, image, net):
+    by_hand = stages_by_hand if arch == MICRO else cells_by_hand
+    found = places(arch, image, **net)
+    assert [(p.part, p.channels, p.height, p.width) for p in found] == by_hand(arch, image, **net)
+    cells = {cell.name: cell for cell in arch.cells()}
+    assert [p.cell for p in found] == [cells.get(p.part) for p in found]
 
 
 @pytest.mark.parametrize(("arch", "image", "net"), NETS)
@@ -59,6 +81,6 @@ def test_no_two_boxes_and_no_two_texts_overlap(arch, image, net, highlight):
         assert (box.line > 2) == (part != "" and place.part == part)
 
 
-def test_what_is_no_stack_is_refused():
-    with pytest.raises(CourseError, match="MicroCell or a Genotype"):
+def test_what_has_no_network_has_no_stack():
+    with pytest.raises(CourseError, match=r"an architecture out of .*MicroCell"):
         places("|op~0|")

@@ -33,7 +33,7 @@ def search_data(images: int, seed: int) -> tuple[SearchData, SearchData]:
     two, and that would look like an effect."""
     data = load().shrunk(2)
     order = torch.randperm(len(data.valid), generator=torch.Generator().manual_seed(seed))
-    train_on, half = data.train[:images], len(data.valid) // 2
+    train_on, half = data.train.subset(images), len(data.valid) // 2
     return SearchData(train_on, data.valid[order[:half]]), SearchData(train_on, data.valid[order[half:]])
 
 

@@ -9,11 +9,12 @@ from ipywidgets import Dropdown, Layout
 
 from ...networks.build import count
 from ...spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell
-from ...viz.cells import micro_cell_scene
+from ...viz.cells import cell_scene
 from ...viz.compose import moved_all
 from ...viz.explorer import Explorer, State
+from ...viz.items import Item, Text
 from ...viz.palette import MUTED
-from ...viz.scene import Item, Scene, Text
+from ...viz.scene import Scene
 
 
 class Counts(Protocol):
@@ -65,7 +66,7 @@ class MicroCellExplorer(Explorer):
 
 def counted_cell_scene(cell: MicroCell, counts: Counts) -> Scene:
     """The cell with its string and what its network costs."""
-    drawn = micro_cell_scene(cell)
+    drawn = cell_scene(cell)
     live = len(cell.live_edges())
     facts = (
         ("parameters", f"{counts.params:,}"),

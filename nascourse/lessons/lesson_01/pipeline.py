@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...viz.items import Box, Item, Line, Text
 from ...viz.palette import CARD, FAINT, INK, MUTED, SERIES, Style
-from ...viz.scene import Box, Item, Line, Scene, Text
+from ...viz.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +66,20 @@ def pipeline_scene() -> Scene:
     """Three columns; solid rows with a lesson's number are treated, dashed ones are named only."""
     height = _HEAD + _ROW * max(len(column.rows) for column in PIPELINE) + 12
     lefts = [_LEFT + k * (_WIDTH + _GAP) for k in range(len(PIPELINE))]
-    items: list[Item] = [
+    items = [
         *_brace(lefts[0], lefts[1] + _WIDTH, "model generation"),
         *_brace(lefts[2], lefts[2] + _WIDTH, "model evaluation"),
+        *(item for left, column in zip(lefts, PIPELINE, strict=True) for item in _column(column, left, height)),
+        *_arrows(lefts, height),
+        *_legend(_TOP + height + 26),
     ]
-    for left, column in zip(lefts, PIPELINE, strict=True):
-        items += _column(column, left, height)
-    items += _arrows(lefts, height)
-    width = lefts[-1] + _WIDTH + _LEFT
-    items += _legend(_TOP + height + 26)
     taught = [f"{name} ({lesson})" for column in PIPELINE for name, lesson in column.rows if lesson]
     alt = (
         "The pipeline of neural architecture search in three columns: search space, architecture optimization, "
         "model estimation. A space offers candidates, the optimization hands an architecture to the estimation and "
         f"gets its score back. Taught, with the lesson: {', '.join(taught)}; the others are named only."
     )
-    return Scene(width, _TOP + height + 72, tuple(items), alt)
+    return Scene(lefts[-1] + _WIDTH + _LEFT, _TOP + height + 72, tuple(items), alt)
 
 
 def _brace(left: float, right: float, words: str) -> list[Item]:
@@ -108,16 +107,18 @@ def _column(column: Column, left: float, height: float) -> list[Item]:
 def _row(name: str, lesson: str, left: float, top: float, color: str) -> list[Item]:
     width, height = _WIDTH - 28, _ROW - 8
     middle = top + height / 2
-    if not lesson:
-        return [
-            Box(left, top, width, height, stroke=FAINT, line=1.2, dash=(4, 3), radius=5),
-            Text(left + 12, middle, name, 12.5, MUTED, anchor="start"),
-        ]
     return [
-        Box(left, top, width, height, fill=CARD, stroke=color, line=1.6, radius=5),
-        Text(left + 12, middle, name, 12.5, INK, anchor="start"),
-        Text(left + width - 10, middle, lesson, 12, MUTED, anchor="end"),
+        _box(left, top, width, height, color if lesson else ""),
+        Text(left + 12, middle, name, 12.5, INK if lesson else MUTED, anchor="start"),
+        *([Text(left + width - 10, middle, lesson, 12, MUTED, anchor="end")] if lesson else []),
     ]
+
+
+def _box(left: float, top: float, width: float, height: float, color: str = "") -> Box:
+    """Solid in the colour of what is taught; dashed where there is none."""
+    if color:
+        return Box(left, top, width, height, CARD, color, 1.6, radius=5)
+    return Box(left, top, width, height, stroke=FAINT, line=1.2, dash=(4, 3), radius=5)
 
 
 def _arrows(lefts: list[float], height: float) -> list[Item]:
@@ -139,10 +140,9 @@ def _arrows(lefts: list[float], height: float) -> list[Item]:
 
 
 def _legend(y: float) -> list[Item]:
-    x = _LEFT
     return [
-        Box(x, y - 8, 30, 16, fill=CARD, stroke=INK, line=1.6, radius=4),
-        Text(x + 40, y, "taught, with the number of its lesson", 12, INK, anchor="start"),
-        Box(x, y + 14, 30, 16, stroke=FAINT, line=1.2, dash=(4, 3), radius=4),
-        Text(x + 40, y + 22, "named only", 12, MUTED, anchor="start"),
+        _box(_LEFT, y - 8, 30, 16, INK),
+        Text(_LEFT + 40, y, "taught, with the number of its lesson", 12, INK, anchor="start"),
+        _box(_LEFT, y + 14, 30, 16),
+        Text(_LEFT + 40, y + 22, "named only", 12, MUTED, anchor="start"),
     ]

@@ -91,7 +91,7 @@ def transfer_in_depth(arm: str, seed: int, images: int, valid: int) -> dict[str,
     """One cell in a shallow or a deep network; ``deep_again`` has other initial weights and another order of images."""
     group, cell = divmod(seed, CELLS)
     data = load().shrunk(2)
-    data = SearchData(data.train[:images], data.valid[:valid])
+    data = SearchData(data.train.first(images), data.valid.first(valid))  # as it was recorded
     weights = 3 * seed + ("shallow", "deep", "deep_again").index(arm)
     return trained(group_cells(group)[cell], data, SHALLOW if arm == "shallow" else DEEP, weights)
 
@@ -112,6 +112,6 @@ def transfer_over_classes(arm: str, seed: int, images: int, valid: int) -> dict[
     classes = np.random.default_rng((4, group)).permutation(10).tolist()
     half = sorted(classes[:5] if arm == "found_on" else classes[5:])
     data = load().shrunk(2)
-    train_on, validate_on = only(data.train, half)[:images], only(data.valid, half)[:valid]
+    train_on, validate_on = only(data.train, half).subset(images), only(data.valid, half).subset(valid)
     weights = 2 * seed + ("found_on", "used_on").index(arm)
     return trained(group_cells(group)[cell], SearchData(train_on, validate_on), SHALLOW, weights) | {"classes": half}

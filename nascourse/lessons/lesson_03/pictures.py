@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from ...networks.ops import make_op
 from ...networks.receptive_field import KERNELS, Window
-from ...spaces.cell import CELL_OPS, Cell
-from ...spaces.micro import MicroCell
-from ...spaces.node_graph import ADD, CONCAT, INPUT, OUTPUT, on_nodes
+from ...spaces.cell import CELL_OPS
+from ...spaces.graph import HasCells
 from ...viz.dag import DagEdge, DagNode, dag_scene
+from ...viz.items import Box, Item, Line, Text
 from ...viz.palette import CARD, FAINT, INK, MUTED, RULE, SERIES, operation_style
-from ...viz.scene import Box, Item, Line, Scene, Text
+from ...viz.scene import Scene
+from .node_graph import ADD, CONCAT, INPUT, OUTPUT, on_nodes
 
 
 def stacked_cells_scene(repeats: int = 3) -> Scene:
@@ -52,15 +53,14 @@ def _stack_box(name: str, x: float, y: float, width: float) -> list[Item]:
     return items
 
 
-def on_nodes_scene(cell: Cell | MicroCell, title: str = "") -> Scene:
+def on_nodes_scene(cell: HasCells, title: str = "") -> Scene:
     """The cell with its operations on nodes: blocks of two operations and an addition, and what joins them (the
     syllabus' picture of the inside of a cell)."""
-    graph = on_nodes(cell)
-    inputs = ["cₖ₋₂", "cₖ₋₁"] if isinstance(cell, Cell) else ["input"]
+    graph, (edges,) = on_nodes(cell), cell.cells()
     nodes = []
     for vertex, label in enumerate(graph.labels):
         if label == INPUT:
-            nodes.append(DagNode(str(vertex), inputs[vertex], "box"))
+            nodes.append(DagNode(str(vertex), edges.labels[vertex].split()[0], "box"))
         elif label == ADD:
             nodes.append(DagNode(str(vertex), "+"))
         elif label in (CONCAT, OUTPUT):

@@ -1,0 +1,14 @@
+"""Lesson 05: its exercises, experiments and pictures."""
+
+from typing import TYPE_CHECKING
+
+from ...rooms import face
+
+if TYPE_CHECKING:
+    from .experiments import ARMS, curves, drop_worst, exact, real_search
+    from .explorers import FamilyTreeExplorer, KinshipExplorer
+    from .flow import evolution_scene
+    from .kinship import origins
+    from .population import DriftExplorer, GenerationExplorer
+
+__all__ = face(__name__)

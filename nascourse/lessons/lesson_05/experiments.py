@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...data import SearchData, data_folders, load, load_test
+from ...data import Images, SearchData, data_folders, load, load_test
 from ...errors import bad_input
 from ...evaluation.tabular import TabularBenchmark
 from ...evaluation.training import Recipe, TrainFromScratch, accuracy, train
-from ...evidence.ledger import Evidence, Row, difference, experiment
+from ...evidence.ledger import Evidence, Row, difference_in, experiment
 from ...networks.build import build_seeded
 from ...runs.executors import ExecutorFactory
 from ...runs.journal import times_path
@@ -31,6 +31,7 @@ from ...search.loop import search, trial_seed
 from ...search.random import RandomSearch
 from ...spaces.base import Result, SearchSpace, Trial
 from ...spaces.cell import CellSpace, Genotype
+from ...spaces.functions import canonical
 from ...spaces.micro import MicroCell, MicroSpace
 
 # -- on the table -----------------------------------------------------------------------------------------------------
@@ -90,7 +91,7 @@ def on_the_table(arm: str, seed: int, evaluations: int, noisy: bool) -> dict[str
     return {
         **judged(table, history),
         "luck": round(best.result.accuracy - table.evaluate(best.trial.arch).accuracy, 6),
-        "functions": len({MicroSpace().canonical(row.trial.arch) for row in history}),
+        "functions": len({canonical(row.trial.arch) for row in history}),
         "params": best.result.params,
     }
 
@@ -128,7 +129,7 @@ def curves(evidence: Evidence, arm: str) -> NDArray[np.float64]:
     arms=tuple(ARMS),
     seeds=100,
     budget={"evaluations": 300},
-    effect=difference("regret", "random", "aging"),
+    effect=difference_in("regret", "random", "aging"),
     smallest=0.001,
 )
 def without_noise(arm: str, seed: int, evaluations: int) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def without_noise(arm: str, seed: int, evaluations: int) -> dict[str, Any]:
     arms=tuple(ARMS),
     seeds=100,
     budget={"evaluations": 300},
-    effect=difference("regret", "drop worst", "aging"),
+    effect=difference_in("regret", "drop worst", "aging"),
     smallest=0.001,
 )
 def with_noise(arm: str, seed: int, evaluations: int) -> dict[str, Any]:
@@ -165,7 +166,7 @@ def with_noise(arm: str, seed: int, evaluations: int) -> dict[str, Any]:
     arms=tuple(ARMS),
     seeds=3,
     budget={"evaluations": 300, "searches": 100},
-    effect=difference("held", "aging", "random"),
+    effect=difference_in("held", "aging", "random"),
     smallest=0.001,
     slice=(("random", 0), ("random", 2)),
 )
@@ -186,7 +187,7 @@ def held_out(arm: str, seed: int, evaluations: int, searches: int) -> dict[str, 
     return {
         "looked": round(float(np.mean([row.result.accuracy for row in best])), 6),
         "held": round(float(np.mean([table.evaluate(row.trial.arch, seed).accuracy for row in best])), 6),
-        "functions": len({space.canonical(row.trial.arch) for row in best}),
+        "functions": len({canonical(row.trial.arch) for row in best}),
         "table": table.digest[:12],
     }
 
@@ -212,6 +213,7 @@ def real_search(
     population: int,
     sample: int,
     shrink: int = 2,
+    part: Callable[[Images, int], Images] = Images.subset,
     window: int = WINDOW,
     device: str = "cpu",
     executor: ExecutorFactory | None = None,
@@ -222,8 +224,8 @@ def real_search(
     """Regularized evolution (or random search) in the DARTS cell space; each trial trains a network of ``cells`` cells
     from scratch on so many images and is judged on ``valid`` others, both ``shrink`` times smaller than they are.
 
-    The same on any ``executor`` (see `search`), and resumed from ``journal`` where that exists. ``seconds``: ask for
-    nothing more after that time; a later call with the same journal goes on.
+    The same on any ``executor`` (see `search`), and resumed from ``journal`` where that exists. ``part`` takes so many
+    of the images; ``seconds``: ask for nothing more after that time; a later call with the same journal goes on.
     """
     space = CellSpace()
     if arm not in REAL_ARMS:
@@ -232,7 +234,7 @@ def real_search(
         RandomSearch(space) if arm == "random" else regularized_evolution(space, population, sample)
     )
     data = load().shrunk(shrink)
-    data = SearchData(data.train[:images], data.valid[:valid])
+    data = SearchData(part(data.train, images), part(data.valid, valid))
     recipe = Recipe(epochs=epochs, batch_size=BATCH)
     evaluation = TrainFromScratch(data, recipe, _network(channels, cells), device)
     return search(
@@ -280,7 +282,7 @@ def delete_journal(path: Path) -> None:
         "sample": 5,
         "final_epochs": 5,
     },
-    effect=difference("test", "evolution", "random"),
+    effect=difference_in("test", "evolution", "random"),
     smallest=0.005,
     tolerance=0.05,
     tidy=lambda arm, seed: delete_journal(journal_path(arm, seed)),
@@ -293,7 +295,7 @@ def full_run(arm: str, seed: int, final_epochs: int, **budget: Any) -> dict[str,
     """
     journal = journal_path(arm, seed)
     journal.parent.mkdir(exist_ok=True)
-    history = real_search(arm, seed, **budget, journal=journal)
+    history = real_search(arm, seed, **budget, part=Images.first, journal=journal)  # as it was recorded
     winner, space = history.best, CellSpace()
     test = winner_tested(history, _network(budget["channels"], budget["cells"]), Recipe(final_epochs, BATCH), seed)
     return {

@@ -1,51 +1,19 @@
-"""Lesson 05's explorers: step through the generations of a recorded evolution, and look at its families."""
+"""Lesson 05's explorers: look at the families of a recorded evolution."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from ipywidgets import HBox, IntSlider, Layout
+from ipywidgets import IntSlider, Layout
 
 from ...errors import bad_input
-from ...search.evolution.evolution import Generation
 from ...search.history import History
-from ...viz.explorer import Explorer, State, player
+from ...viz.explorer import Explorer, State
 from ...viz.scene import Scene
 from .family import family_depth, family_tree_scene
 from .kinship import kinship_scene
-from .population import drift_scene, generation_scene
 
 _LAYOUT, _STYLE = Layout(width="280px"), {"description_width": "76px"}
-
-
-class _Steps(Explorer):
-    """A player through the generations."""
-
-    draw: Callable[[History[Any], Sequence[Generation], int], Scene]
-
-    def __init__(self, history: History[Any], generations: Sequence[Generation], step: int = 0) -> None:
-        if not generations:
-            raise bad_input("no generation", "a search that told at least its founders", "raise the budget")
-        self._history, self._generations = history, tuple(generations)
-        play, slider = player(len(generations), "generation", interval=300)
-        slider.value, slider.layout, slider.style = step, _LAYOUT, _STYLE
-        super().__init__({"generation": slider}, [slider, HBox([play])])
-
-    def render(self, state: State) -> Scene:
-        return type(self).draw(self._history, self._generations, state["generation"])
-
-
-class GenerationExplorer(_Steps):
-    """Step through the generations: who was selected, born and dropped."""
-
-    draw = staticmethod(generation_scene)
-
-
-class DriftExplorer(_Steps):
-    """The population moving through accuracy against parameters."""
-
-    draw = staticmethod(drift_scene)
 
 
 class KinshipExplorer(Explorer):

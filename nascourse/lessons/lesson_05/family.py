@@ -7,9 +7,10 @@ from typing import Any
 
 from ...search.history import History
 from ...viz.compose import moved_all
+from ...viz.items import Group, Item, Line, Text, marker
 from ...viz.layout import BEND, Strand, layered_layout
 from ...viz.palette import INK, MUTED, OPERATIONS, operation_style
-from ...viz.scene import Group, Item, Line, Scene, Text, marker
+from ...viz.scene import Scene
 from .kinship import gene_tile, genes, origins
 
 _MARGIN, _CAPTION = 20.0, 30.0
@@ -104,7 +105,8 @@ def _legend(history: History[Any], family: Mapping[int, tuple[int, ...]]) -> lis
     of_all = {gene for number in family for gene in genes(history[number].trial.arch)}
     ops = [op for op in OPERATIONS if any(gene.op == op for gene in of_all)]
     edges = genes(history[max(family)].trial.arch)
-    order = " ".join(f"{g.source}→{g.target}" for g in edges) if len(edges) <= 6 else "normal cell, then reduce"
+    cells = list(dict.fromkeys(gene.cell for gene in edges))
+    order = " cell, then ".join(cells) if len(cells) > 1 else " ".join(f"{g.source}→{g.target}" for g in edges)
     items: list[Item] = []
     for row, op in enumerate(ops):
         style = operation_style(op)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ...viz.items import Box, Group, Item, Line, Point, Polygon, Text
 from ...viz.palette import CARD, INK, MUTED, SERIES, Style
-from ...viz.scene import Box, Group, Item, Line, Polygon, Scene, Text
+from ...viz.scene import Scene
 
 STEPS = (
     ("selection", "Who becomes a parent?", ("by fitness, by rank,", "by tournament")),
@@ -22,16 +23,13 @@ def evolution_scene() -> Scene:
     """After He, Zhao & Chu, *AutoML: A Survey of the State-of-the-Art*, whose figure the syllabus shows."""
     step_x = [_LEFT + 84 + k * (_WIDTH + _GAP) for k in range(len(STEPS))]
     stop_x = step_x[0] + _WIDTH / 2 + 60
-    right = step_x[-1] + _WIDTH
+    right, middle = step_x[-1] + _WIDTH, _STEPS_TOP + _HEIGHT / 2
     half_w, half_h = _DIAMOND
+    corners = ((stop_x, _ROW - half_h), (stop_x + half_w, _ROW), (stop_x, _ROW + half_h), (stop_x - half_w, _ROW))
+    back = ((right, middle), (right + 36, middle), (right + 36, 28), (stop_x, 28), (stop_x, _ROW - half_h - 1))
     items: list[Item] = [
         *_card("initialization", ("random founders,", "evaluated"), _LEFT, _ROW - 36, 168, 72, SERIES[4]),
-        Polygon(
-            ((stop_x, _ROW - half_h), (stop_x + half_w, _ROW), (stop_x, _ROW + half_h), (stop_x - half_w, _ROW)),
-            CARD,
-            INK,
-            1.8,
-        ),
+        Polygon(corners, CARD, INK, 1.8),
         Text(stop_x, _ROW, "stop?", 13, bold=True),
         *_card(
             "best architecture",
@@ -47,14 +45,15 @@ def evolution_scene() -> Scene:
         Text(stop_x + half_w + 26, _ROW - 12, "yes", 12, MUTED),
         _arrow((stop_x, _ROW + half_h), (stop_x, _STEPS_TOP - 1)),
         Text(stop_x + 14, (_ROW + half_h + _STEPS_TOP) / 2 - 3, "no", 12, MUTED),
+        _arrow(*back),
+        Text((stop_x + right) / 2, 16, "next generation", 12, MUTED),
     ]
-    middle = _STEPS_TOP + _HEIGHT / 2
     for k, ((name, question, choices), left) in enumerate(zip(STEPS, step_x, strict=True)):
-        items.append(Group(tuple(_step(k, name, question, choices, left)), f"step-{name}", question))
+        card = _card(f"{k + 1} · {name}", choices, left, _STEPS_TOP, _WIDTH, _HEIGHT, SERIES[k])
+        asked = Text(left + _WIDTH / 2, _STEPS_TOP + 40, question, 12)
+        items.append(Group((*card, asked), f"step-{name}", question))
         if k:
             items.append(_arrow((left - _GAP, middle), (left - 1, middle)))
-    back = ((right, middle), (right + 36, middle), (right + 36, 28), (stop_x, 28), (stop_x, _ROW - half_h - 1))
-    items += [Line(back, INK, 2.2, arrow=True), Text((stop_x + right) / 2, 16, "next generation", 12, MUTED)]
     alt = (
         "Flow of evolution. Initialization leads to the question: stop? Yes: the best architecture is the result. No: "
         + ", then ".join(name for name, _, _ in STEPS)
@@ -64,27 +63,17 @@ def evolution_scene() -> Scene:
     return Scene(right + 36 + _LEFT, _STEPS_TOP + _HEIGHT + 24, tuple(items), alt)
 
 
-def _arrow(start: tuple[float, float], end: tuple[float, float]) -> Line:
-    return Line((start, end), INK, 2.2, arrow=True)
+def _arrow(*points: Point) -> Line:
+    return Line(points, INK, 2.2, arrow=True)
 
 
 def _card(
     name: str, lines: tuple[str, ...], left: float, top: float, width: float, height: float, style: Style
 ) -> list[Item]:
-    middle = left + width / 2
+    """A box with a heading and lines of text at its foot."""
+    middle, foot = left + width / 2, top + height - 14 - 17 * (len(lines) - 1)
     return [
         Box(left, top, width, height, fill=style.tint, stroke=style.color, line=1.8, radius=8),
         Text(middle, top + 20, name, 13.5, bold=True),
-        *(
-            Text(middle, top + height - 14 - 17 * (len(lines) - 1 - k), line, 11.5, MUTED)
-            for k, line in enumerate(lines)
-        ),
-    ]
-
-
-def _step(k: int, name: str, question: str, choices: tuple[str, ...], left: float) -> list[Item]:
-    style = SERIES[k]
-    return [
-        *_card(f"{k + 1} · {name}", choices, left, _STEPS_TOP, _WIDTH, _HEIGHT, style),
-        Text(left + _WIDTH / 2, _STEPS_TOP + 40, question, 12),
+        *(Text(middle, foot + 17 * k, line, 11.5, MUTED) for k, line in enumerate(lines)),
     ]

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ...errors import bad_input
-from ...spaces.cell import Genotype
-from ...spaces.micro import MicroCell
-from ...viz.cells import cell_scene, micro_cell_scene
+from ...spaces.graph import cell_of, cells_of
+from ...viz.cells import cell_scene
 from ...viz.compose import above, beside
+from ...viz.items import Box, Item, Text, marker
 from ...viz.palette import INK, MARK, MUTED, operation_style
-from ...viz.scene import Box, Item, Scene, Text, marker
+from ...viz.scene import Scene
 
 _LABELS, _TILE, _ROW = 76.0, 27.0, 34.0
 
 
 class Gene(NamedTuple):
-    """An edge of an architecture. cell: ``micro``, ``normal`` or ``reduce``."""
+    """An edge of an architecture. cell: the name of the cell that it is in."""
 
     cell: str
     source: int
@@ -26,13 +25,8 @@ class Gene(NamedTuple):
 
 
 def genes(arch: Any) -> tuple[Gene, ...]:
-    """The edges of a micro cell or a genotype, in its own order. Raises `CourseError` for anything else."""
-    if isinstance(arch, MicroCell):
-        return tuple(Gene("micro", *edge) for edge in arch.edges())
-    if isinstance(arch, Genotype):
-        cells = {"normal": arch.normal, "reduce": arch.reduce}
-        return tuple(Gene(name, *edge) for name, cell in cells.items() for edge in cell.edges())
-    raise bad_input(arch, "a MicroCell or a Genotype", "draw other architectures with dag_scene")
+    """The edges of an architecture, in its own order. Raises `CourseError` for one that is not made of cells."""
+    return tuple(Gene(cell.name, *edge) for cell in cells_of(arch) for edge in cell.edges)
 
 
 def origins(child: Any, parents: Sequence[Any]) -> tuple[str, ...]:
@@ -46,7 +40,7 @@ def origins(child: Any, parents: Sequence[Any]) -> tuple[str, ...]:
 
 def kinship_scene(child: tuple[str, Any], parents: Sequence[tuple[str, Any]]) -> Scene:
     """One or two parents above their child, each a (title, architecture), and a table of their edges: whose edge the
-    child has, and what is new (halo and star). Of a genotype the cells with something new, or both."""
+    child has, and what is new (halo and star). Of several cells those with something new, or all."""
     letters = "AB"[: len(parents)]
     titles = [f"parent {letter} · {title}" for letter, (title, _) in zip(letters, parents, strict=True)]
     archs = [arch for _, arch in parents]
@@ -55,7 +49,7 @@ def kinship_scene(child: tuple[str, Any], parents: Sequence[tuple[str, Any]]) ->
     shown = [cell for cell in cells if any(gene.cell == cell and not mark for gene, mark in marks)] or cells
     new = [gene for gene, mark in marks if not mark]
     changed = ", ".join(
-        f"{g.source}→{g.target} {operation_style(g.op).label}" + f" ({g.cell} cell)" * (g.cell != "micro") for g in new
+        f"{g.source}→{g.target} {operation_style(g.op).label}" + f" ({g.cell} cell)" * (len(cells) > 1) for g in new
     )
     alt = f"{child[0]}, child of {' and '.join(title for title, _ in parents)}. " + (
         f"New in the child: {changed}." if new else "Nothing in it is new."
@@ -73,11 +67,9 @@ def kinship_scene(child: tuple[str, Any], parents: Sequence[tuple[str, Any]]) ->
 
 
 def _picture(arch: Any, cell: str, title: str, new: Sequence[Gene] = ()) -> Scene:
-    if isinstance(arch, MicroCell):
-        return micro_cell_scene(arch, [(gene.source, gene.target) for gene in new], title)
-    edges = [gene for gene in genes(arch) if gene.cell == cell]
-    marked = [k for k, gene in enumerate(edges) if gene in new]
-    return cell_scene(getattr(arch, cell), marked, f"{title} · {cell} cell")
+    graph = cell_of(arch, cell)
+    marked = [k for k, edge in enumerate(graph.edges) if Gene(cell, *edge) in new]
+    return cell_scene(graph, marked, f"{title} · {cell} cell" if len(arch.cells()) > 1 else title)
 
 
 def _table(cell: str, parents: Sequence[tuple[str, Any]], marks: Sequence[tuple[Gene, str]]) -> Scene:

@@ -1,0 +1,12 @@
+"""Lesson 06: its exercises, experiments and pictures."""
+
+from typing import TYPE_CHECKING
+
+from ...rooms import face
+
+if TYPE_CHECKING:
+    from .experiments import POLICIES, REAL, RIVALS, real_evaluation
+    from .pictures import PolicyExplorer, agent_environment_scene
+    from .snapshots import snapshots
+
+__all__ = face(__name__)

@@ -1,19 +1,27 @@
-"""Reinforcement learning as pictures: agent and environment, and a policy on its way."""
+"""Reinforcement learning as pictures: agent and environment, and a policy while it learns."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, Any
+
+from ipywidgets import HBox
 
 from ...errors import bad_input
-from ...viz.axes import bulk
+from ...spaces.base import SearchSpace
+from ...spaces.micro import MICRO_EDGES, MICRO_OPS
+from ...viz.dag import pill
+from ...viz.explorer import Explorer, State, player
+from ...viz.items import Box, Item, Line, Text, marker
 from ...viz.palette import CARD, FAINT, INK, MUTED, RULE, SERIES, operation_style
-from ...viz.scene import Box, Item, Line, Scene, Text, marker
+from ...viz.plane import Plane, bulk, number, series_key, spread
+from ...viz.scene import Scene
 
-if TYPE_CHECKING:  # which loads torch
-    from ...search.reinforcement.reinforce import Snapshot
+if TYPE_CHECKING:  # which load torch
+    from ...search.history import History
+    from .snapshots import Snapshot
 
 _AGENT, _ENVIRONMENT = (24.0, 40.0, 330.0, 196.0), (556.0, 40.0, 190.0, 196.0)
 """x, y, width, height."""
@@ -64,9 +72,7 @@ def _unrolled(ops: Sequence[str]) -> Iterator[Item]:
         yield Box(x - 26, y0 + 126, 52, 34, CARD, INK, 1.6, radius=5)
         yield Text(x, y0 + 143, "RNN", 12)
         yield Line(((x, y0 + 124), (x, y0 + 103)), INK, 1.6, arrow=True)
-        yield Box(x - 43, y0 + 77, 86, 24, style.tint, style.color, 1.6, radius=12)
-        yield marker(style.marker, x - 29, y0 + 89, 9, style.color)
-        yield Text(x + 8, y0 + 89, style.label, 12)
+        yield from pill(x, y0 + 89, style, style.label, 86, 24, 1.6)
         if k + 1 < len(ops):
             yield Line(((x + 28, y0 + 150), (x + pitch - 28, y0 + 150)), INK, 1.6, arrow=True)
             bend, end = x + pitch / 2, (x + pitch - 28, y0 + 134)
@@ -127,7 +133,7 @@ def policy_scene(
         *_curves(snapshots, trials, step, bottom, width),
     ]
     return Scene(
-        width, bottom + _PLOT + 62, tuple(items), _policy_sentence(now, step, len(snapshots) - 1, decisions, options)
+        width, bottom + _PLOT + 76, tuple(items), _policy_sentence(now, step, len(snapshots) - 1, decisions, options)
     )
 
 
@@ -161,63 +167,51 @@ def _drawn_list(
         for column, option in enumerate(sequence):
             style = operation_style(options[option])
             yield marker(style.marker, left + _SMALL * (column + 0.5), y, 11, style.color)
-        words = "failed" if math.isnan(reward) else _signed(reward, 3)
+        words = "failed" if math.isnan(reward) else number(reward, ".3f")
         yield Text(left + _SMALL * len(decisions) + 54, y, words, 11, anchor="end")
 
 
 def _curves(
     snapshots: Sequence[Snapshot], trials: Sequence[Drawn], step: int, top: float, width: float
 ) -> Iterator[Item]:
-    """Every reward as a dot, the mean of each batch and the baseline as lines. The axes are those of all the search;
+    """Every reward as a dot, the mean of each batch and the baseline as lines. The scales are those of all the search;
     rewards far below the others lie on the lower edge."""
     learned = [snapshot.learned for snapshot in snapshots if snapshot.learned]
-    known = [r for _, r in trials if not math.isnan(r)] + [u.reward for u in learned] + [u.baseline for u in learned]
-    finite = [value for value in known if math.isfinite(value)] or [0.0]
-    middle = bulk(finite)
-    low, high = min(middle), max(middle)
-    x0, y0, wide, tall = _LEFT + 48, top + 26, width - 2 * _LEFT - 48, _PLOT
-
-    def at(seen: float, value: float) -> tuple[float, float]:
-        share = max((value - low) / (high - low), 0.0) if high > low else 0.5
-        return x0 + wide * seen / max(len(trials), 1), y0 + tall - 6 - (tall - 12) * share
-
-    yield Box(x0, y0, wide, tall, CARD, RULE, 1)
-    for value in (low, high):
-        yield Text(x0 - 6, at(0, value)[1], _signed(value, 2), 11, MUTED, "end")
-    yield Text(x0 + wide, y0 + tall + 16, f"{len(trials)} trials", 11, MUTED, "end")
+    series = {
+        "mean reward of a batch": [update.reward for update in learned],
+        "baseline": [update.baseline for update in learned],
+    }
+    rewards = [reward for _, reward in trials]
     seen = snapshots[step].seen
-    for number, (_, reward) in enumerate(trials[:seen]):
+    reach = spread(bulk([*rewards, *chain(*series.values())]))
+    plane = Plane((0, max(len(trials), 1)), reach, 66, top + 26, width - 84, _PLOT)
+    yield from plane.frame("trials", "reward")
+    for trial, reward in enumerate(rewards[:seen]):
         if not math.isnan(reward):
-            yield marker("o", *at(number + 0.5, reward), 3.5, FAINT)
-    series = (("mean reward of a batch", [u.reward for u in learned]), ("baseline", [u.baseline for u in learned]))
-    x = x0
-    for style, (name, values) in zip(SERIES, series, strict=False):
-        points = [at(s.seen, v) for s, v in zip(snapshots[1 : step + 1], values, strict=False) if math.isfinite(v)]
+            yield marker("o", *plane.at(trial + 0.5, reward), 3.5, FAINT)
+    x = plane.left
+    for style, (name, values) in zip(SERIES, series.items(), strict=False):
+        points = [
+            plane.at(s.seen, v) for s, v in zip(snapshots[1 : step + 1], values, strict=False) if math.isfinite(v)
+        ]
         if len(points) > 1:
             yield Line(tuple(points), style.color, 2.2, style.dash)
         if points:
             yield marker(style.marker, *points[-1], 10, style.color)
-        yield Line(((x, top + 10), (x + 30, top + 10)), style.color, 2.2, style.dash)
-        yield marker(style.marker, x + 15, top + 10, 9, style.color)
-        yield Text(x + 38, top + 10, name, 12, anchor="start")
+        yield from series_key(x, top + 10, style, name)
         x += 220
     yield marker("o", x + 4, top + 10, 4.5, FAINT)
-    below = sum(r < low for _, r in trials[:seen])
+    below = sum(reward < plane.y[0] for reward in rewards[:seen])
     words = "a trial" + (f" ({below} far below, on the edge)" if below else "")
     yield Text(x + 14, top + 10, words, 12, MUTED, "start")
     if seen:
-        yield Line(((at(seen, low)[0], y0), (at(seen, low)[0], y0 + tall)), MUTED, 1, (2, 3))
-        yield Text(min(at(seen, low)[0], x0 + wide - 90), y0 + tall + 16, str(seen), 11)
+        yield plane.now(seen)
 
 
 def _likeliest(chances: Sequence[float]) -> int | None:
     """The option that is ahead of all others by what two decimals can show."""
     first, *rest = sorted(range(len(chances)), key=lambda k: -chances[k])
     return first if not rest or chances[first] - chances[rest[0]] >= 0.005 else None
-
-
-def _signed(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def _policy_sentence(now: Snapshot, step: int, updates: int, decisions: Sequence[str], options: Sequence[str]) -> str:
@@ -230,8 +224,34 @@ def _policy_sentence(now: Snapshot, step: int, updates: int, decisions: Sequence
     sentence = f"After update {step} of {updates} ({now.seen} trials). {said}"
     if now.learned:
         sentence += (
-            f" The last batch had a mean reward of {_signed(now.learned.reward, 3)} and an entropy of "
+            f" The last batch had a mean reward of {number(now.learned.reward, '.3f')} and an entropy of "
             f"{now.learned.entropy:.1f} nats; its bonus included, it was compared with a baseline of "
-            f"{_signed(now.learned.baseline, 3)}."
+            f"{number(now.learned.baseline, '.3f')}."
         )
     return sentence
+
+
+MICRO_DECISIONS = tuple(f"{i}→{j}" for i, j in MICRO_EDGES)
+
+
+class PolicyExplorer(Explorer):
+    """A player through the updates of a recorded search, see `snapshots`. decisions and options: their
+    names, the options primitives and the same for every decision; for `MicroSpace` where left out."""
+
+    def __init__(
+        self,
+        space: SearchSpace[Any],
+        history: History[Any],
+        snapshots: Sequence[Snapshot],
+        decisions: Sequence[str] = MICRO_DECISIONS,
+        options: Sequence[str] = MICRO_OPS,
+        step: int | None = None,
+    ) -> None:
+        self._snapshots, self._decisions, self._options = tuple(snapshots), tuple(decisions), tuple(options)
+        self._trials = tuple((space.encode(row.trial.arch), row.result.accuracy) for row in history)
+        start = len(snapshots) - 1 if step is None else step
+        play, slider = player(len(snapshots), "update", 250, start=start)
+        super().__init__({"update": slider}, [slider, HBox([play])])
+
+    def render(self, state: State) -> Scene:
+        return policy_scene(self._snapshots, self._trials, state["update"], self._decisions, self._options)

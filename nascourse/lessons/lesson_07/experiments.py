@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, max_pool2d, one_hot
 
 from ...data import Images, load
-from ...evidence.ledger import difference, experiment
+from ...evidence.ledger import difference_in, experiment
 from ...search.gradient.bilevel import Bilevel, exact_gradient, first_order_gradient, unrolled_gradient
 from ...search.gradient.relax import argmax_operations
 
@@ -156,7 +156,7 @@ def best_of(losses: dict[tuple[int, ...], float], draws: int) -> float:
     arms=("first order", "one step unrolled", "first order, w solved", "exact", "random"),
     seeds=20,
     budget={"images": 200, "steps": 150},
-    effect=difference("relaxed", "first order", "exact", paired=True),
+    effect=difference_in("relaxed", "first order", "exact", paired=True),
     slice=(("exact", 0), ("first order", 0)),
     tolerance=1e-4,
 )

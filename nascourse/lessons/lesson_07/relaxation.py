@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import bad_input
 from ...spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell
-from ...viz.cells import micro_cell_scene
+from ...viz.cells import cell_scene
 from ...viz.compose import above
 from ...viz.dag import DagEdge, DagNode, dag_scene
+from ...viz.items import Box, Group, Item, Line, Text, marker, text_width
 from ...viz.palette import CARD, INK, MARK, MUTED, RULE, SERIES, operation_style
-from ...viz.scene import Box, Group, Item, Line, Scene, Text, marker, text_width
+from ...viz.scene import Scene
 
 _NODES = (DagNode("0", "image", "box"), DagNode("1"), DagNode("2", "output", "box"))
 _MICRO_NODES = (DagNode("0", "input 0", "box"), DagNode("1"), DagNode("2"), DagNode("3", "output 3", "box"))
@@ -64,7 +65,7 @@ def darts_panels(start: ArrayLike, learned: ArrayLike, unknown: str = "?") -> Sc
         ("c · weights learned", _mixtures(MICRO_EDGES, after, MICRO_OPS, 0, 9)),
     ]
     scenes = [dag_scene(_MICRO_NODES, edges, title, title) for title, edges in panels]
-    scenes.append(micro_cell_scene(kept, title="d · the strongest kept"))
+    scenes.append(cell_scene(kept, title="d · the strongest kept"))
     words = ", ".join(f"{i}→{j} {operation_style(op).label}" for i, j, op in kept.edges())
     alt = (
         "The same cell of four nodes four times. a: each of its six edges carries a question mark. b: every edge is a "

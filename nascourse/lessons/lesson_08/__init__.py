@@ -1,0 +1,12 @@
+"""Lesson 08: its exercises, experiments and pictures."""
+
+from typing import TYPE_CHECKING
+
+from ...rooms import face
+
+if TYPE_CHECKING:
+    from .experiments import ARMS, ESTIMATORS, final_accuracies, final_difference, final_p, truth
+    from .explorer import AlphaEvolutionExplorer
+    from .figures import alpha_trajectories, collapse_figure, gradient_quality, strip_plot
+
+__all__ = face(__name__)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from ...errors import bad_input
 from ...search.gradient.alpha_history import AlphaHistory
-from ...spaces.cell import INPUTS
-from ...spaces.micro import MicroCell
-from ...viz.axes import Plane, spread
+from ...spaces.graph import CellGraph, cell_of
 from ...viz.compose import moved_all
+from ...viz.items import Box, Group, Item, Line, Text, marker
 from ...viz.palette import CARD, INK, MUTED, RULE, SERIES, Style, ink_on, operation_style
-from ...viz.scene import Box, Group, Item, Line, Scene, Text, marker
+from ...viz.plane import Plane, spread
+from ...viz.scene import Scene
 from .staircase import PITCH, staircase_items
 
 _LEFT, _NAME, _COLUMN, _ROW, _GAP, _TOP = 16.0, 42.0, 36.0, 21.0, 9.0, 84.0
@@ -27,7 +27,6 @@ _ENTROPY, _CELL = 56.0, 32.0
 _PLOT = 92.0
 _MOST = 501
 """Places on the curves: more could not be told apart."""
-KIND_NAMES = {"normal": "normal cell", "reduce": "reduction cell", "cell": "micro cell"}
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class AlphaFilm:
     """A history and what its pictures need, worked out once.
 
     places: of the points on the curves; weights: kind -> (times, edges, operations), softmax of α; entropy: kind ->
-    (times, edges) nats; skips: kind -> (places,) skip connections of what would be derived; span: where the colours
-    end, log2 of how many times the uniform weight.
+    (times, edges) nats; skips: kind -> (places,) skip connections of what would be derived; titles: of the kinds, in
+    words; span: where the colours end, log2 of how many times the uniform weight.
     """
 
     history: AlphaHistory
@@ -44,6 +43,7 @@ class AlphaFilm:
     weights: Mapping[str, NDArray[np.float32]]
     entropy: Mapping[str, NDArray[np.float32]]
     skips: Mapping[str, NDArray[np.int64]]
+    titles: Mapping[str, str]
     span: float
 
     @classmethod
@@ -58,6 +58,7 @@ class AlphaFilm:
             weights,
             {kind: history.entropy(kind) for kind in history.kinds},
             {kind: np.array([history.skips(int(t), kind) for t in places]) for kind in history.kinds},
+            {cell.name: cell.title for cell in history.derived(0).cells()},
             # what falls to nothing must not bleach the rest: no weight is more than `operations` times the uniform one
             min(np.log2(len(history.ops)), max(float(np.abs(_times_uniform(w)).max()) for w in weights.values()) or 1),
         )
@@ -76,17 +77,17 @@ def alpha_scene(film: AlphaFilm, place: int, kind: str) -> Scene:
     if kind not in history.kinds:
         raise bad_input(kind, f"a kind out of {', '.join(history.kinds)}", "choose one that was recorded")
     rows = _rows(history)
-    kept, dead = _derived(history, place, kind)
+    cell = cell_of(history.derived(place), kind)
+    kept, dead = _kept(history, cell)
     right = _LEFT + _NAME + _COLUMN * len(history.ops) + _ENTROPY + _CELL
     last = max(target for _, target in history.edges)
-    micro = history.space == "micro"
-    width = right + PITCH * last + (70 if micro else 28)
-    names = {0: "input", last: "output"} if micro else {0: "cₖ₋₂", 1: "cₖ₋₁"}
-    concat = () if micro else range(INPUTS, last + 1)
+    width = right + PITCH * last + (28 if cell.concat else 70)
+    names = {node: label.split()[0] for node, label in enumerate(cell.labels) if label != str(node)}
+    concat = cell.outputs if cell.concat else ()
     skips = history.skips(place, kind)
     items: list[Item] = [
         Text(
-            _LEFT, 22, f"{KIND_NAMES[kind]} after {_count(int(history.steps[place]), 'step')}", 14, INK, "start", True
+            _LEFT, 22, f"{film.titles[kind]} after {_count(int(history.steps[place]), 'step')}", 14, INK, "start", True
         ),
         Text(right - 18, 22, f"derived now: {_count(skips, 'skip connection')}", 14, INK, "start", True),
         *_heat_map(film, place, kind, rows, kept),
@@ -107,15 +108,10 @@ def _rows(history: AlphaHistory) -> list[float]:
     return heights
 
 
-def _derived(history: AlphaHistory, place: int, kind: str) -> tuple[dict[int, str], set[int]]:
+def _kept(history: AlphaHistory, cell: CellGraph) -> tuple[dict[int, str], set[int]]:
     """The operation of each edge (by its row) that would be derived, and those of them that carry nothing."""
-    arch = history.derived(place)
-    cell = arch if isinstance(arch, MicroCell) else getattr(arch, kind)
-    found = {history.edges.index((source, target)): op for source, target, op in cell.edges()}
-    if not isinstance(arch, MicroCell):
-        return found, set()  # DARTS' rule never keeps `none`
-    live = arch.live_edges()
-    return found, {row for row, op in found.items() if (*history.edges[row], op) not in live}
+    rows = {edge: history.edges.index((edge.source, edge.target)) for edge in cell.edges}
+    return {row: edge.op for edge, row in rows.items()}, {rows[edge] for edge in set(rows) - set(cell.live_edges)}
 
 
 def _times_uniform(weights: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -199,7 +195,7 @@ def _curves(film: AlphaFilm, place: int, top: float, width: float) -> Iterator[I
         values = [float(v) for series in curves.values() for v in series]
         values += [0.0, 4.0] if curves is film.skips else []  # whole numbers on the scale
         plane = Plane(reach, spread(values, 0.12), 76, top + 22, half - 98, _PLOT)
-        drawn: list[Item] = plane.items("step", ylabel)
+        drawn: list[Item] = plane.frame("step", ylabel)
         now = plane.at(float(history.steps[place]), plane.y[0])[0]
         drawn.append(Line(((now, plane.top), (now, plane.top + plane.height)), INK, 1.2, (2, 3)))
         for k, (kind, series) in enumerate(curves.items()):
@@ -210,7 +206,7 @@ def _curves(film: AlphaFilm, place: int, top: float, width: float) -> Iterator[I
             x, y = points[at]
             drawn += [marker(style.marker, x, y, 13, CARD), marker(style.marker, x, y, 10, style.color)]
             if len(curves) > 1:
-                drawn += _key(76 + 130 * k, top + 8, style, KIND_NAMES[kind])
+                drawn += _key(76 + 130 * k, top + 8, style, film.titles[kind])
         yield from moved_all(drawn, left, 0)
 
 
@@ -236,6 +232,6 @@ def _sentence(film: AlphaFilm, place: int, kind: str, kept: Mapping[int, str], s
     steps = f"{int(history.steps[place]):,} of {int(history.steps[-1]):,} steps"
     entropy = f"{film.entropy[kind][place].mean():.3f} of at most {np.log(len(history.ops)):.3f} nats"
     return (
-        f"{KIND_NAMES[kind].capitalize()} after {steps}: mean entropy {entropy}, and what would be derived, "
+        f"{film.titles[kind].capitalize()} after {steps}: mean entropy {entropy}, and what would be derived, "
         f"{', '.join(edges)}, has {_count(skips, 'skip connection')}{whole}."
     )

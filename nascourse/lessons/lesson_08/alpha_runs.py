@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from ...data import CHECKOUT_DATA
+from ...data import CHECKOUT_DATA, Images, SearchData
 from ...search.gradient.darts import DartsSearch
 from ...search.gradient.darts_config import PRESETS, DartsConfig, Preset, search_images
 from ...spaces.cell import CellSpace
@@ -37,10 +37,16 @@ RUNS: dict[str, tuple[CellSpace | MicroSpace, Preset]] = {
 """Name of the file -> the space, and the search's settings."""
 
 
+def images_of(name: str) -> SearchData:
+    """The images of a run, as they were taken when it was recorded."""
+    space, preset = RUNS[name]
+    return search_images(space.name, preset=preset, part=Images.first)
+
+
 def record(name: str, folder: Path) -> Path:
     """Run the search and write its history to ``folder``."""
     space, preset = RUNS[name]
-    search = DartsSearch(space, preset.config, search_images(space.name, preset=preset), seed=0)
+    search = DartsSearch(space, preset.config, images_of(name), seed=0)
     history = search.run(progress=name, command="python -m nascourse.lessons.lesson_08.alpha_runs")
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.npz"

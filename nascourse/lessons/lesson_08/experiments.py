@@ -90,7 +90,7 @@ def measure(images: int) -> Callable[[DartsSearch], None]:
     """A hook: what the search would derive after each epoch, and the curvature of L_val in α on so many images."""
 
     def after_epoch(search: DartsSearch) -> None:
-        fixed = _batch(search.data.valid[:images])
+        fixed = _batch(search.data.valid.first(images))  # as it was recorded
         search.net.train()
         found = search.derived()
         assert isinstance(found, MicroCell)
@@ -109,7 +109,7 @@ def perturbed(search: DartsSearch, tune_steps: int, seed: int) -> MicroCell:
     net = copy.deepcopy(search.net)
     config = search.config
     optimizer = torch.optim.SGD(net.parameters(), config.w_lr_min, config.w_momentum, fused=True)
-    images = search.data.valid[:1000]
+    images = search.data.valid.first(1000)  # as it was recorded
 
     def score(weights: Mapping[str, Tensor]) -> float:
         return darts.supernet_score(net, weights, images)[0]
@@ -205,17 +205,17 @@ float32; the other ε are in float64, so that rounding plays no part. T1: the di
 def second_order(arm: str, seed: int, epochs: int, images: int) -> dict[str, Any]:
     """At the start and after each epoch of a first-order search, on one batch of each half: cosine of the estimated
     product and the exact one, cosine and ratio of norms of the whole α gradients, and the size of the exact
-    second-order term relative to the first."""
+    second-order term relative to the first. Images are taken as they were when it was recorded."""
     torch.set_num_threads(1)
     if arm == "genotypes":
         space: CellSpace | MicroSpace = CellSpace()
         config = replace(PRESETS["cell"]["lesson"].config, epochs=epochs)
-        data = search_images("cell", preset=Preset(config, images, 2))
+        data = search_images("cell", preset=Preset(config, images, 2), part=Images.first)
     else:
         space = MicroSpace()
         config = replace(micro_config(epochs, 0.003), batch_size=32)
         data = _micro_images()
-        data = replace(data, train=data.train[: images // 2], valid=data.valid[: images // 2])
+        data = replace(data, train=data.train.first(images // 2), valid=data.valid.first(images // 2))
     rows: list[dict[str, Any]] = []
     search = DartsSearch(space, config, data, seed, after_epoch=lambda search: rows.append(judge(search)))
     rows.append(judge(search))
@@ -232,7 +232,7 @@ def judge(search: DartsSearch) -> dict[str, Any]:
     """Compare the estimators with the exact product, for the state the search is in; the search is left as it is."""
     search.net.train()
     size, xi = search.config.batch_size, float(search.w_optimizer.param_groups[0]["lr"])
-    train, valid = _batch(search.data.train[:size]), _batch(search.data.valid[:size])
+    train, valid = (_batch(part.first(size)) for part in (search.data.train, search.data.valid))
     single = search.net, search.alphas, search.w_optimizer
     direction = darts.look_ahead(*single[:2], train, valid, single[2], xi)[2]
     in_use = _flat(darts.cross_product(*single[:2], train, direction))

@@ -9,7 +9,7 @@ from ipywidgets import HBox, Layout, ToggleButtons
 from ...search.gradient.alpha_history import AlphaHistory
 from ...viz.explorer import Explorer, State, player
 from ...viz.scene import Scene
-from .alpha import KIND_NAMES, AlphaFilm, alpha_scene
+from .alpha import AlphaFilm, alpha_scene
 
 
 class AlphaEvolutionExplorer(Explorer):
@@ -26,7 +26,7 @@ class AlphaEvolutionExplorer(Explorer):
         controls: dict[str, Any] = {"place": slider}
         panel: list[Any] = [HBox([slider, play])]
         if len(history.kinds) > 1:
-            names = [(KIND_NAMES[kind], kind) for kind in history.kinds]
+            names = [(self._film.titles[kind], kind) for kind in history.kinds]
             controls["kind"] = ToggleButtons(options=names, style={"button_width": "120px"})
             panel = [HBox([*panel[0].children, controls["kind"]], layout=Layout(flex_flow="row wrap"))]
         super().__init__(controls, panel, room=640)

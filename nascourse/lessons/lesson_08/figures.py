@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import bad_input
 from ...evidence.statistics import average
 from ...search.gradient.alpha_history import AlphaHistory
-from ...spaces.micro import MicroCell
+from ...spaces.graph import cell_of
 from ...viz.figures import blank, chart, dress, line_dash, series_style
 from ...viz.palette import CARD, INK, MUTED, SERIES, Style, operation_style
 
@@ -29,8 +29,7 @@ def alpha_trajectories(history: AlphaHistory, kind: str, width: float = 860) -> 
     if kind not in history.kinds:
         raise bad_input(kind, f"a kind out of {', '.join(history.kinds)}", "choose one that was recorded")
     weights = history.weights(kind)
-    arch = history.derived(-1)
-    kept = {(i, j): op for i, j, op in (arch if isinstance(arch, MicroCell) else getattr(arch, kind)).edges()}
+    kept = {(i, j): op for i, j, op in cell_of(history.derived(-1), kind).edges}
     targets = sorted({target for _, target in history.edges})
     columns = max(source for source, _ in history.edges) + 1
     figure = blank(width, 128 * len(targets) + 24)

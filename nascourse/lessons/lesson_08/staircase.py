@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from ...viz.items import Box, Circle, Group, Item, Line, Text, text_width
 from ...viz.palette import CARD, FAINT, INK, MUTED, operation_style
-from ...viz.scene import Box, Circle, Group, Item, Line, Text, text_width
 
 PITCH = 84.0
 """From one node to the next."""

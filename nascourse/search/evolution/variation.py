@@ -1,6 +1,6 @@
 """Steps 2 and 3, crossover and mutation: what a child is made of. Both are plain callables on a space.
 
-The two here hold for every space that can cross and mutate; `spaces.edits` has those that know what an operation,
+The two here hold for every space that can cross and mutate; `spaces.mutators` has those that know what an operation,
 an input and a skip connection are. What does not fit a space is refused by name.
 """
 

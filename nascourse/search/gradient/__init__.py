@@ -1,0 +1,15 @@
+"""Gradient descent on a relaxed choice: bilevel problems, DARTS, and what goes wrong with it."""
+
+from typing import TYPE_CHECKING
+
+from ...rooms import face
+
+if TYPE_CHECKING:
+    from .alpha_history import AlphaHistory
+    from .collapse import BetaDecay, select_by_perturbation, stop_by_eigenvalue, stop_by_skips, top_eigenvalue
+    from .darts import DartsSearch
+    from .darts_config import PRESETS, DartsConfig, search_images
+    from .derive import derive
+    from .relax import argmax_operations, strongest_edges
+
+__all__ = face(__name__)

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ...errors import bad_input
 from ...runs.atomic import replacing
 from ...runs.plain import compact, parse, plain
-from ...spaces.cell import Genotype
-from ...spaces.micro import MicroCell
+from ...spaces.base import CellArchitecture
 from .derive import derive
 
 SCHEMA = 1
@@ -27,8 +26,8 @@ _FIELDS = ("space", "kinds", "ops", "edges", "epochs", "meta")
 class AlphaHistory:
     """α at some steps of a search, the first of them before any step.
 
-    space: "cell" or "micro"; kinds: of cells, ("normal", "reduce") or ("cell",); ops: the operations, in the order of
-    α's columns; edges: (source, target), in the order of α's rows; steps: (times,), how many steps had been taken;
+    space: its name; kinds: of cells, ("normal", "reduce") or ("cell",); ops: the operations, in the order of α's
+    columns; edges: (source, target), in the order of α's rows; steps: (times,), how many steps had been taken;
     alphas: kind -> float32 (times, edges, operations); curves: name -> float32 (times,), such as the two losses of
     the last step; epochs: a dict of plain values for each epoch, such as the supernet's accuracy; meta: where the
     numbers come from.
@@ -63,18 +62,15 @@ class AlphaHistory:
         """−Σ p ln p of each edge in nats, (times, edges): ln(operations) at first, 0 when an edge has decided."""
         return torch.special.entr(torch.from_numpy(self.weights(kind))).sum(2).numpy()
 
-    def derived(self, t: int) -> Genotype | MicroCell:
+    def derived(self, t: int) -> CellArchitecture:
         """The architecture that the α at place ``t`` stands for (see `search.derive`); -1 is the last."""
         return derive(self, {kind: torch.from_numpy(self.alphas[kind][t]) for kind in self.kinds})
 
     def skips(self, t: int, kind: str | None = None) -> int:
         """How many skip connections the cell derived at place ``t`` has: the cell of this kind ("normal", "reduce"),
         or all of them together."""
-        arch = self.derived(t)
-        if isinstance(arch, MicroCell):
-            return arch.ops.count("skip_connect")
-        cells = [arch.normal, arch.reduce] if kind is None else [getattr(arch, kind)]
-        return sum(op == "skip_connect" for cell in cells for op, _ in cell.pairs())
+        cells = [cell for cell in self.derived(t).cells() if kind in (None, cell.name)]
+        return sum(edge.op == "skip_connect" for cell in cells for edge in cell.edges)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as .npz, in one step. Raises `CourseError` where the disk does not take it."""

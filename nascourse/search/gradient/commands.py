@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from ...device import pick_device
 from ...runs.long_run import DATA, add_options, check_seed
-from ...spaces.cell import CellSpace
-from ...spaces.micro import MicroSpace
-from .darts import CHECKPOINT, GENOTYPE, HISTORY, DartsSearch
+from ...runs.runner import CHECKPOINT
+from ...spaces.known import SPACES
+from .darts import GENOTYPE, HISTORY, DartsSearch
 from .darts_config import PRESETS, Order, search_images
 
 ORDERS: dict[str, Order] = {"1": "first", "2": "second", "exact": "exact"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def darts(parser: argparse.ArgumentParser) -> None:
     """The space, the images, the preset, and how long."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     search = actions.add_parser("search", help="search a cell; can be stopped at any moment, the same command goes on")
@@ -23,9 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     search.add_argument("--order", choices=ORDERS, help="of α's gradient; default: the preset's")
     search.add_argument("--partial", type=int, metavar="K", help="only 1/K of the channels pass the mixture (PC-DARTS)")
     add_options(search, PRESETS["cell"], "search")
+    search.set_defaults(run=_search)
 
 
-def run(args: argparse.Namespace) -> int:
+def _search(args: argparse.Namespace) -> int:
     """Search, and say what came out and where it lies."""
     check_seed(args.seed)
     preset, device = PRESETS[args.space][args.preset], pick_device(args.device)
@@ -36,9 +37,8 @@ def run(args: argparse.Namespace) -> int:
     if args.partial is not None:
         config = replace(config, net={**config.net, "partial": args.partial})
         command += f" --partial {args.partial}"
-    space = CellSpace() if args.space == "cell" else MicroSpace()
     data = search_images(args.space, DATA[args.data], preset, args.download)
-    search = DartsSearch(space, config, data, args.seed, device)
+    search = DartsSearch(SPACES[args.space](), config, data, args.seed, device)
     print(f"{args.space} on {args.data}, preset {args.preset}, {config.order} order, {config.epochs} epochs, {device}")
     history = search.run(args.out, minutes=args.minutes, progress="darts", command=command)
     skips = f"{history.skips(-1)} skip connections"

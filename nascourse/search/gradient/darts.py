@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,32 +16,28 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ...augment import EndlessBatches
 from ...data import Images, SearchData
-from ...device import device_name
 from ...errors import CourseError, bad_input
 from ...networks.supernet import initial_alphas, supernet_seeded
-from ...runs import checkpoint, provenance
-from ...runs.atomic import not_written, write_text
-from ...runs.long_run import explain_out_of_memory
+from ...runs.atomic import write_text
 from ...runs.plain import compact, identity, plain
-from ...spaces.cell import CellSpace, Genotype
-from ...spaces.micro import MicroCell, MicroSpace
+from ...runs.runner import Resumable
+from ...spaces.base import CellArchitecture, SearchSpace
 from .alpha_history import AlphaHistory
 from .darts_config import DartsConfig
 from .darts_step import Alphas, first_order, mixture, second_order, supernet_score, weight_step
 from .derive import derive
 
-CHECKPOINT, HISTORY, GENOTYPE = "checkpoint.pt", "history.npz", "genotype.json"
-"""The files in a search's folder: where it stands, α and where the numbers come from, and what α stands for now."""
+HISTORY, GENOTYPE = "history.npz", "genotype.json"
+"""The files beside a search's checkpoint: α and where the numbers come from, and what α stands for now."""
 
 Regularizer = Callable[[Alphas, float], Tensor]
 """(α, part of the search that is done, 0..1) -> a term that is added to α's loss."""
 
 
-class DartsSearch:
+class DartsSearch(Resumable):
     """A search, and where it stands.
 
     data: ``train`` trains the weights, ``valid`` trains α and scores the supernet. regularizer: a term of α's loss.
@@ -54,9 +48,12 @@ class DartsSearch:
     taken, the supernet's accuracy and loss on ``data.valid``; stopped: the reason why a hook ended the search.
     """
 
+    noun = "search"
+    advice = "lower batch_size or channels and start in another folder; the last checkpoint is whole"
+
     def __init__(
         self,
-        space: CellSpace | MicroSpace,
+        space: SearchSpace[Any],
         config: DartsConfig,
         data: SearchData,
         seed: int = 0,
@@ -64,11 +61,12 @@ class DartsSearch:
         regularizer: Regularizer | None = None,
         after_epoch: Callable[[DartsSearch], str | None] | None = None,
     ) -> None:
-        self.space, self.config, self.seed, self.device = space, config, seed, torch.device(device)
+        super().__init__(device)
+        self.space, self.config, self.seed = space, config, seed
         self.regularizer, self.after_epoch = regularizer, after_epoch
         inputs, height, _ = data.train.shape
         images = {"classes": len(data.train.classes), "in_channels": inputs}
-        with self._memory_told():
+        with self._memory_explained():
             self.data = data.to(self.device)
             net = supernet_seeded(space, seed, **images, **config.net)
             self.net = net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -85,12 +83,9 @@ class DartsSearch:
         self.valid_batches = EndlessBatches(self.data.valid, config.batch_size, _generator(seed, 2), crop)
         self.steps_per_epoch = len(data.train) // self.train_batches.size
         self._images = {"train": _described(data.train), "valid": _described(data.valid)}
-        self.step = 0
         self.epochs: list[dict[str, Any]] = []
         self.stopped: str | None = None
         self._records: list[tuple[int, dict[str, Tensor], float, float]] = []
-        self._sittings: list[dict[str, Any]] = []
-        self._torn = False  # whether a run ended in the middle of a step
         self._record(math.nan, math.nan)
 
     @property
@@ -101,7 +96,7 @@ class DartsSearch:
     def finished(self) -> bool:
         return self.stopped is not None or len(self.epochs) == self.config.epochs
 
-    def derived(self) -> Genotype | MicroCell:
+    def derived(self) -> CellArchitecture:
         """The architecture that α stands for now."""
         return derive(self.net, self.alphas)
 
@@ -117,7 +112,7 @@ class DartsSearch:
             {kind: np.stack([a[kind].numpy() for a in alphas]) for kind in self.net.kinds},
             {"train_loss": np.array(train, np.float32), "valid_loss": np.array(valid, np.float32)},
             tuple(dict(row) for row in self.epochs),
-            {**self.describe(), "stopped": self.stopped, "sittings": self._sittings},
+            {**self.describe(), "stopped": self.stopped, "sittings": self.invocations},
         )
 
     def describe(self, strict: bool = False) -> dict[str, Any]:
@@ -134,8 +129,6 @@ class DartsSearch:
             }
         )
 
-    # -- running ------------------------------------------------------------------------------------------------------
-
     def run(
         self,
         folder: str | os.PathLike[str] | None = None,
@@ -145,89 +138,21 @@ class DartsSearch:
         progress: str | None = None,
         command: str = "DartsSearch.run",
     ) -> AlphaHistory:
-        """Search to the end, or for ``minutes``. ``finished`` then says which.
+        """Search to the end, or for ``minutes``; see `Resumable.proceed`. Beside the checkpoint are α's history and the
+        architecture that it stands for, after each epoch and last. Raises `CourseError` also where a loss is not
+        finite."""
+        self.proceed(folder, minutes=minutes, save_every=save_every, progress=progress, command=command)
+        return self.history()
 
-        folder: holds the checkpoint; a search that has not come as far goes on from it. It is written every
-        ``save_every`` seconds, after each epoch, and last. After each epoch and last, α's history and the architecture
-        that it stands for are written beside it. progress: names a bar; command: how this run was started, for the
-        record.
-        Raises `CourseError` in one line where a loss is not finite, memory does not suffice, or the checkpoint is
-        damaged or of another configuration; the checkpoint on the disk is then the last good one.
-        """
-        path = None if folder is None else Path(folder) / CHECKPOINT
-        if path is not None:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise not_written(path.parent, error) from error
-            described = self.describe(strict=True)
-            if path.exists():  # another search's is refused
-                state = checkpoint.load(path, described)
-                if self._torn or state["step"] > self.step:
-                    self._restore(state)
-        if self._torn:
-            raise bad_input(
-                "a search that was interrupted within a step", "a checkpoint to go back to", "make the search anew"
-            )
-        if self.finished:
-            return self._published(path)
-        sitting = provenance.sitting(command) | {"device": device_name(self.device), "steps": 0, "seconds": 0.0}
-        self._sittings.append(sitting)
-        first, begin = self.step, time.perf_counter()
-        saved, self._torn = begin, True
-        with (
-            self._memory_told(),
-            tqdm(
-                total=self.total_steps, initial=self.step, desc=progress, disable=progress is None, unit="step"
-            ) as bar,
-        ):
-            while not self.finished:
-                if epoch_ended := self.step == (len(self.epochs) + 1) * self.steps_per_epoch:
-                    self._end_epoch()
-                    bar.set_postfix(self._standing())
-                else:
-                    self._step()
-                    bar.update()
-                now = time.perf_counter()
-                sitting |= {"steps": self.step - first, "seconds": round(now - begin, 1)}
-                if path is not None and (epoch_ended or now - saved >= save_every):
-                    self._save(path)
-                    saved = time.perf_counter()
-                if epoch_ended:
-                    self._published(path)
-                if minutes is not None and now - begin >= 60 * minutes:
-                    break
-        self._torn = False
-        if path is not None and not self.finished:
-            self._save(path)
-        return self._published(path)
+    # -- the algorithm ------------------------------------------------------------------------------------------------
 
-    def _save(self, path: Path) -> None:
-        """What is not finite is not saved: a running variance can overflow while the loss is still a number."""
-        if not all(bool(torch.isfinite(values).all()) for values in self.net.state_dict().values()):
-            raise self._not_finite("weight or running statistic that is not finite")
-        checkpoint.save(path, self._state(), self.describe())
-
-    def _memory_told(self) -> AbstractContextManager[None]:
-        return explain_out_of_memory(
-            f"batch_size={self.config.batch_size}, net={dict(self.config.net)}",
-            "lower batch_size or channels and start in another folder; the last checkpoint is whole",
-        )
-
-    def _published(self, checkpoint_path: Path | None) -> AlphaHistory:
-        """The history; beside the checkpoint, where there is one, as files that others read."""
-        history = self.history()
-        if checkpoint_path is not None:
-            history.save(checkpoint_path.with_name(HISTORY))
-            write_text(checkpoint_path.with_name(GENOTYPE), compact(self.derived().to_json()) + "\n")
-        return history
-
-    def _standing(self) -> dict[str, str]:
-        """What the bar shows after an epoch."""
-        last = self.history()
-        entropy = float(np.mean([last.entropy(kind)[-1].mean() for kind in last.kinds]))
-        accuracy = self.epochs[-1]["accuracy"]
-        return {"accuracy": f"{accuracy:.3f}", "entropy": f"{entropy:.3f}", "skips": str(last.skips(-1))}
+    def _advance(self) -> bool:
+        """One step; or, where an epoch has had all of them, its end."""
+        if epoch_ended := self.step == (len(self.epochs) + 1) * self.steps_per_epoch:
+            self._end_epoch()
+        else:
+            self._step()
+        return epoch_ended
 
     def _step(self) -> None:
         """One step of α, then one of the weights, as algorithm 1 has it."""
@@ -283,12 +208,34 @@ class DartsSearch:
         alphas = {kind: alpha.detach().cpu().float().clone() for kind, alpha in self.alphas.items()}
         self._records.append((self.step, alphas, train_loss, valid_loss))
 
-    # -- checkpoints --------------------------------------------------------------------------------------------------
+    # -- what the runner asks -----------------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> str:
+        return f"batch_size={self.config.batch_size}, net={dict(self.config.net)}"
+
+    def _identity(self) -> Mapping[str, Any]:
+        return self.describe(strict=True)
+
+    def _trained(self) -> Iterable[Tensor]:
+        return self.net.state_dict().values()
+
+    def _diverged(self) -> CourseError:
+        return self._not_finite("weight or running statistic that is not finite")
+
+    def _publish(self, folder: Path) -> None:
+        self.history().save(folder / HISTORY)
+        write_text(folder / GENOTYPE, compact(self.derived().to_json()) + "\n")
+
+    def _standing(self) -> dict[str, str]:
+        last = self.history()
+        entropy = float(np.mean([last.entropy(kind)[-1].mean() for kind in last.kinds]))
+        accuracy = self.epochs[-1]["accuracy"]
+        return {"accuracy": f"{accuracy:.3f}", "entropy": f"{entropy:.3f}", "skips": str(last.skips(-1))}
 
     def _state(self) -> dict[str, Any]:
         steps, alphas, train, valid = zip(*self._records, strict=True)
         return {
-            "step": self.step,
             "net": self.net.state_dict(),
             "alphas": {kind: alpha.detach() for kind, alpha in self.alphas.items()},
             "w_optimizer": self.w_optimizer.state_dict(),
@@ -303,12 +250,10 @@ class DartsSearch:
             },
             "epochs": self.epochs,
             "stopped": self.stopped,
-            "sittings": self._sittings,
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self.step, self.epochs, self._torn = state["step"], state["epochs"], False
-        self.stopped, self._sittings = state["stopped"], state["sittings"]
+        self.epochs, self.stopped = state["epochs"], state["stopped"]
         self.net.load_state_dict(state["net"])
         with torch.no_grad():
             for kind, alpha in self.alphas.items():

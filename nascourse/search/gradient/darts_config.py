@@ -1,4 +1,4 @@
-"""What a search with DARTS is: its settings, the presets, and the images it uses.
+"""What a search with DARTS is: its settings, and the images it uses.
 
 The defaults are those of the paper on CIFAR-10 (Liu, Simonyan & Yang 2019, section 3.1, appendix, and authors' code).
 """
@@ -6,11 +6,12 @@ The defaults are those of the paper on CIFAR-10 (Liu, Simonyan & Yang 2019, sect
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from ...data import SearchData, load
+from ... import budgets
+from ...data import Images, SearchData, load
 from ...errors import bad_input
 
 Order = Literal["first", "second", "exact"]
@@ -64,47 +65,25 @@ class Preset:
     shrink: int = 1
 
 
-def _micro(channels: int, cells: int, **settings: Any) -> DartsConfig:
-    """The networks of the tabular benchmark, so that what is found can be looked up."""
-    net = {"channels": channels, "cells": (cells,), "stem_stride": 2}
-    return DartsConfig(net, **{"order": "first", "augment": False, **settings})
-
-
-def _small(channels: int, cells: int, **settings: Any) -> DartsConfig:
-    """On genotypes; fewer steps than the paper's, so larger ones of α."""
-    net = {"channels": channels, "cells": cells}
-    return DartsConfig(net, **{"order": "first", "batch_size": 32, "augment": False, **settings})
-
-
-PRESETS: dict[str, dict[str, Preset]] = {
-    "cell": {
-        "paper": Preset(DartsConfig(record_every=10)),
-        "gpu_hour": Preset(DartsConfig(order="first", epochs=25, record_every=10)),
-        "cpu_hour": Preset(_small(8, 5, epochs=20, alpha_lr=1e-3, record_every=5), shrink=2),
-        "lesson": Preset(_small(4, 3, epochs=5, alpha_lr=3e-3), 1000, 2),
-        "ci": Preset(_small(4, 3, epochs=2, batch_size=16), 64, 2),
-    },
-    "micro": {
-        "paper": Preset(_micro(8, 3, order="second"), 8000, 2),
-        "gpu_hour": Preset(_micro(8, 3), 8000, 2),
-        "cpu_hour": Preset(_micro(8, 3), 8000, 2),
-        "lesson": Preset(_micro(8, 3, epochs=8, alpha_lr=3e-3), 8000, 2),
-        "ci": Preset(_micro(4, 1, epochs=2, batch_size=32), 256, 2),
-    },
+PRESETS = {
+    space: {name: Preset(**given | {"config": DartsConfig(**given["config"])}) for name, given in named.items()}
+    for space, named in budgets.DARTS.items()
 }
-"""space -> name -> preset. On genotypes ``paper`` is the paper's, ``gpu_hour`` its first order with half of the epochs,
-``cpu_hour`` about an hour on two cores; on micro cells they are the paper's schedule on the benchmark's networks and
-images, minutes of a CPU."""
+"""space ("cell", "micro") -> name -> preset; what each is: see `budgets.DARTS`."""
 
 
 def search_images(
-    space: str, name: str = "fashion_mnist", preset: Preset | None = None, download: bool = False
+    space: str,
+    name: str = "fashion_mnist",
+    preset: Preset | None = None,
+    download: bool = False,
+    part: Callable[[Images, int], Images] = Images.subset,
 ) -> SearchData:
     """``train`` for the weights, ``valid`` for α: halves of the training images of the data set ``name``.
 
     On genotypes both halves together are all training images, as in the paper; on micro cells they are the images
-    that the benchmark trains on, so that (with ``fashion_mnist``) the images it validates on stay unseen. Raises as
-    `nascourse.data.load`.
+    that the benchmark trains on, so that (with ``fashion_mnist``) the images it validates on stay unseen. ``part``
+    takes as many as the preset says. Raises as `nascourse.data.load`.
     """
     preset = preset or PRESETS[space]["paper"]
     if space == "cell":
@@ -114,5 +93,5 @@ def search_images(
         data = SearchData(train[0::2], train[1::2])
     if preset.images is not None:
         half = preset.images // 2
-        data = replace(data, train=data.train[:half], valid=data.valid[:half])
+        data = replace(data, train=part(data.train, half), valid=part(data.valid, half))
     return data.shrunk(preset.shrink) if preset.shrink > 1 else data

@@ -1,24 +1,29 @@
-"""From α to an architecture: the rule of DARTS on genotypes, the argmax of each edge on micro cells."""
+"""From α to an architecture: the strongest edges of each node, each with its strongest operation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from itertools import groupby
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from ...errors import bad_input
-from ...spaces.cell import Cell, Genotype, Pair
-from ...spaces.micro import MicroCell
+from ...spaces import SPACES
+from ...spaces.base import CellArchitecture
+from ...spaces.graph import NONE, Edge
 from .relax import argmax_operations, strongest_edges
 
 
 class Choices(Protocol):
     """What α stands for: a supernet and a recorded search both say so.
 
-    kinds: of cells, ("normal", "reduce") or ("cell",); ops: the operations, in the order of α's columns;
-    edges: (source, target), in the order of α's rows.
+    space: the name of the search space; kinds: of cells, ("normal", "reduce") or ("cell",); ops: the operations, in the
+    order of α's columns; edges: (source, target), in the order of α's rows, those of a node together.
     """
+
+    @property
+    def space(self) -> str: ...
 
     @property
     def kinds(self) -> tuple[str, ...]: ...
@@ -30,30 +35,35 @@ class Choices(Protocol):
     def edges(self) -> tuple[tuple[int, int], ...]: ...
 
 
-def derive(choices: Choices, alphas: Mapping[str, Tensor]) -> Genotype | MicroCell:
+def derive(choices: Choices, alphas: Mapping[str, Tensor]) -> CellArchitecture:
     """The architecture that α stands for. alphas: kind -> (edges, operations).
 
-    A genotype by the rule of DARTS (Liu et al. 2019, section 2.4): softmax over each edge, an edge as strong as its
-    best operation other than ``none``, the two strongest edges of each node. A micro cell by the strongest operation
-    of each edge, ``none`` among them. Raises `CourseError` for α of another shape.
+    Where the space keeps some edges of each node (two in a genotype), by the rule of DARTS (Liu et al. 2019, section
+    2.4): softmax over each edge, an edge as strong as its best operation other than ``none``, the strongest edges of
+    each node. Where it keeps all, as a micro cell does, by the strongest operation of each edge, ``none`` among them.
+    Raises `CourseError` for α of another shape and for a space that is not defined.
     """
+    if choices.space not in SPACES:
+        raise bad_input(choices.space, f"a space out of {', '.join(SPACES)}", "import the module that defines it")
+    space = SPACES[choices.space]
+    kept: dict[str, list[Edge]] = {}
     for kind in choices.kinds:
         found, expected = tuple(alphas[kind].shape), (len(choices.edges), len(choices.ops))
         if found != expected:
             raise bad_input(f"α of shape {found}", f"shape (edges, operations) = {expected}", "pass α of this supernet")
-    if choices.kinds == ("cell",):
-        return MicroCell(tuple(choices.ops[o] for o in argmax_operations(alphas["cell"])))
-    return Genotype(_cell(choices, alphas["normal"].detach()), _cell(choices, alphas["reduce"].detach()))
+        rows = _kept(choices, alphas[kind].detach(), space.inputs_kept)
+        kept[kind] = [Edge(*choices.edges[row], choices.ops[op]) for row, op in rows]
+    arch: Any = space.assemble(kept)
+    return arch
 
 
-def _cell(choices: Choices, alphas: Tensor) -> Cell:
-    none = choices.ops.index("none") if "none" in choices.ops else None
-    targets = sorted({target for _, target in choices.edges})
-    nodes: list[tuple[Pair, Pair]] = []
-    for node in targets:
-        rows = [row for row, (_, target) in enumerate(choices.edges) if target == node]
-        first, second = (
-            (choices.ops[o], choices.edges[rows[edge]][0]) for edge, o in strongest_edges(alphas[rows], 2, none)
-        )
-        nodes.append((first, second))
-    return Cell(tuple(nodes), tuple(targets))
+def _kept(choices: Choices, alphas: Tensor, inputs: int | None) -> list[tuple[int, int]]:
+    """(edge, operation) of what is kept."""
+    if inputs is None:
+        return list(enumerate(argmax_operations(alphas)))
+    none = choices.ops.index(NONE) if NONE in choices.ops else None
+    kept = []
+    for _, same in groupby(range(len(choices.edges)), key=lambda row: choices.edges[row][1]):
+        rows = list(same)
+        kept += [(rows[edge], op) for edge, op in strongest_edges(alphas[rows], inputs, none)]
+    return kept

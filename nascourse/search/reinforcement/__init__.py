@@ -1,0 +1,13 @@
+"""Reinforcement learning: a controller that decides, and the gradient of its expected reward."""
+
+from typing import TYPE_CHECKING
+
+from ...rooms import face
+
+if TYPE_CHECKING:
+    from .controller import Controller, Extent, LSTMController, Sample, TableController
+    from .environment import ArchitectureEnv
+    from .policy_gradient import Learning, PolicyGradient, Update, surrogate
+    from .reinforce import Reinforce, ppo, search_side_by_side
+
+__all__ = face(__name__)

@@ -6,26 +6,20 @@ Reinforcement Learning"), and `ppo`. `search_side_by_side` runs many seeds of ei
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import torch
-from numpy.random import Generator, default_rng
+from numpy.random import Generator
 
-from ...errors import bad_input
-from ...runs.atomic import write_bytes
-from ...runs.plain import digest, identity
+from ...runs.plain import identity
 from ...spaces.base import A, Evaluation, Result, SearchSpace, Trial
 from ..base import Proposal, Strategy
 from ..evaluating import evaluate
 from ..history import Evaluated, History
-from ..loop import search, strategy_rng, trial_seed
+from ..loop import strategy_rng, trial_seed
 from .controller import Extent, LSTMController, Sample
 from .policy_gradient import Learning, MakeController, PolicyGradient
 
@@ -40,7 +34,7 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """One update of one policy. told: how many trials were told by then; see `policy_gradient.Update` for the rest."""
+    """One update of one policy. seen: how many trials were told by then; see `policy_gradient.Update` for the rest."""
 
     seen: int
     reward: float
@@ -109,42 +103,6 @@ class Reinforce(Strategy[A]):
         controller = identity(self.make_controller)
         return {**super().describe(), **self.learning.describe(), "controller": controller, "extent": extent}
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all that the next proposals depend on, in one step: controller, optimizer, generator, baseline, and
-        batches that wait for results."""
-        batches = [
-            {"decisions": b.sample.decisions, "offered": b.sample.offered, "log_prob": b.sample.log_prob}
-            | {"rewards": b.rewards}
-            for b in self._batches
-        ]
-        updates = [[u.seen, u.reward, u.baseline, u.entropy] for u in self.updates]
-        state = {"of": self._identity(), "agent": self.agent.state_dict(), "batches": batches, "updates": updates}
-        buffer = BytesIO()
-        torch.save(state | {"told": self._seen, "next": self._next}, buffer)
-        write_bytes(path, buffer.getvalue())
-
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Start, and go on as the saved strategy would have. Raises `CourseError` where the file is none, or that of
-        other settings or another space."""
-        name = Path(path).name
-        try:
-            state = torch.load(path, weights_only=True)
-            saved = state["of"]
-        except Exception as error:  # torch raises many kinds for a damaged file
-            raise bad_input(name, "a policy that Reinforce.save wrote", "name another file") from error
-        if saved != self._identity():
-            raise bad_input(name, "a policy saved with the same settings on the same space", "load it with those")
-        self.start(default_rng(0))
-        self.agent.load_state_dict(state["agent"])
-        self.updates = [Learned(*row) for row in state["updates"]]
-        self._seen, self._next = state["told"], state["next"]
-        self._batches.extend(
-            _Batch(Sample(b["decisions"], b["offered"], b["log_prob"]), b["rewards"]) for b in state["batches"]
-        )
-
-    def _identity(self) -> str:
-        return digest([self.space.describe(), self.describe()])
-
 
 def ppo(
     space: SearchSpace[A],
@@ -183,54 +141,3 @@ def search_side_by_side(
             rewards = [run.accuracies[begin:].tolist() for run in runs]
             agent.update(sample, torch.tensor(rewards, dtype=torch.float64))
     return runs
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A policy after some updates. told: trials told by then; policy: for each decision the probability of each
-    option, on average over what was decided before (0 for what is not offered, rows as long as the longest);
-    learned: the last update, None before the first."""
-
-    seen: int
-    policy: tuple[tuple[float, ...], ...]
-    learned: Learned | None = None
-
-
-def snapshots(
-    strategy: Reinforce[A], history: History[A], seed: int, window: int = 1, samples: int = 256
-) -> tuple[Snapshot, ...]:
-    """The policy of a recorded search before the first update and after each one: ``strategy`` lives through it again,
-    and nothing is evaluated. The average over earlier decisions is taken over ``samples`` drawn architectures.
-
-    For spaces whose architectures have equally many decisions. Raises `CourseError` where the history is that of
-    another strategy, seed or window.
-    """
-    taken: list[Snapshot] = []
-
-    def look() -> None:
-        if len(taken) == len(strategy.updates) + 1:
-            return
-        learned = strategy.updates[-1] if strategy.updates else None
-        taken.append(Snapshot(learned.seen if learned else 0, marginals(strategy, samples), learned))
-
-    def recorded(trial: Trial[A]) -> Result:
-        look()
-        return history[trial.number].result
-
-    with warnings.catch_warnings(action="ignore"):  # failures were told when they were recorded
-        seen = search(strategy, recorded, len(history), seed=seed, window=window, cache=False)
-    if [row.trial for row in seen] != [row.trial for row in history]:
-        raise bad_input("this history", "one of the same strategy, seed and window", "look at what was recorded")
-    look()
-    return tuple(taken)
-
-
-@torch.no_grad()
-def marginals(strategy: Reinforce[A], samples: int = 256) -> tuple[tuple[float, ...], ...]:
-    """(decisions, options): the policy of each decision, on average over ``samples`` architectures it draws. What the
-    strategy will propose does not change by it."""
-    states = [generator.get_state() for generator in strategy.agent.generators]
-    policies = strategy.agent.controller.log_policies(strategy.agent.sample(samples)).exp()
-    for generator, state in zip(strategy.agent.generators, states, strict=True):
-        generator.set_state(state)
-    return tuple(tuple(row) for row in policies[0].mean(0).tolist())

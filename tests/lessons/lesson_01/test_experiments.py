@@ -11,10 +11,10 @@ import torch
 
 from nascourse import evidence
 from nascourse.bootstrap import ROOT
+from nascourse.budgets import BUDGETS
 from nascourse.data import load
 from nascourse.evaluation.training import TrainFromScratch
 from nascourse.evidence.statistics import Interval, difference
-from nascourse.lessons.budgets import BUDGETS
 from nascourse.lessons.lesson_01 import experiments as lesson_01
 from nascourse.lessons.lesson_01.experiments import IMAGE, NET, RESIDUAL, hand_made, one_search, recipe, search_data
 from nascourse.networks.build import count
@@ -121,7 +121,7 @@ def test_the_lessons_hand_made_network_is_the_experiments() -> None:
 
 def test_the_lessons_final_test_is_the_experiments() -> None:
     data = load().shrunk(2)
-    few, test = data.train[:128], data.valid[:200]
+    few, test = data.train.subset(128), data.valid.subset(200)
     namespace = {name: getattr(lesson_01, name) for name in ("SearchData", "accuracy", "build_seeded", "train")}
     namespace |= {"SEED": 3, "device": "cpu", "everything": few, "recipe": recipe(1)}
     exec(_function("tested"), namespace)

@@ -42,7 +42,7 @@ def test_the_lessons_cell_computes_what_the_packages_does(lesson: dict[str, Any]
     for genotype in lesson_03.group_cells(0):
         sources = [source for _, source in genotype.normal.pairs()]
         paths = lesson["cell_forward"](sources, [lambda z: z] * 8, ones, ones).sum()
-        window = cell_window(genotype.normal, Window(), Window())
+        window = cell_window(genotype.normal, [Window(), Window()])
         assert window is not None
         assert paths == window.paths  # with identities the output counts paths
 
@@ -93,7 +93,6 @@ def test_the_text_says_what_the_rows_say(text: str) -> None:
     assert deep <= shallow  # "no better than a shallow one"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["03_depth", "03_classes"])
 def test_a_slice_run_again_is_as_recorded(name: str) -> None:
     arm, seed = evidence.find(name).slice[0]

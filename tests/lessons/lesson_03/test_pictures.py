@@ -3,13 +3,13 @@ import pytest
 import torch
 from torch import nn
 
+from nascourse.lessons.lesson_03.node_graph import on_nodes
 from nascourse.lessons.lesson_03.pictures import footprints_scene, on_nodes_scene, reach, stacked_cells_scene
 from nascourse.networks.ops import make_op
 from nascourse.spaces.cell import CELL_OPS
 from nascourse.spaces.micro import MicroCell
-from nascourse.spaces.node_graph import on_nodes
 from nascourse.spaces.published import AMOEBANET_A, DARTS_V2, NASNET_A
-from nascourse.viz.scene import Box, Line, flat
+from nascourse.viz.items import Box, Line, flat
 from tests.viz.test_dag import check_picture, extent, groups, overlap
 
 

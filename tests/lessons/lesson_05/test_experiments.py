@@ -14,9 +14,10 @@ from scipy.stats import chisquare
 
 from nascourse import evidence
 from nascourse.bootstrap import ROOT
-from nascourse.data import checksums
+from nascourse.data import Images, SearchData, checksums, load
 from nascourse.errors import CourseError
 from nascourse.evaluation.tabular import TABLE, TabularBenchmark
+from nascourse.evaluation.training import TrainFromScratch
 from nascourse.lessons.lesson_05 import experiments as lesson_05
 from nascourse.lessons.lesson_05.experiments import (
     ARMS,
@@ -32,8 +33,9 @@ from nascourse.search.evolution.evolution import Evolution, regularized_evolutio
 from nascourse.search.evolution.selection import FitnessProportional, LinearRank, Tournament
 from nascourse.search.local import LocalSearch
 from nascourse.search.loop import search, strategy_rng
-from nascourse.spaces.base import Result
+from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.cell import CellSpace, Genotype
+from nascourse.spaces.functions import canonical
 from nascourse.spaces.micro import MICRO_OPS, MicroCell, MicroSpace
 from tests.evaluation.tables import ROWS, one_line, packed
 from tests.lessons.helpers import killed_after
@@ -129,7 +131,7 @@ def test_the_judge_has_not_been_seen_by_the_search(judge: int, table: TabularBen
     )
     looked = [table.evaluate(cell, seed).accuracy for cell in handed_over for seed in seen]
     assert found["looked"] == pytest.approx(np.mean(looked), abs=1e-6)
-    assert found["functions"] == len({MicroSpace().canonical(cell) for cell in handed_over})
+    assert found["functions"] == len({canonical(cell) for cell in handed_over})
 
 
 def test_aging_and_its_rival_differ_in_the_update_alone() -> None:
@@ -169,7 +171,7 @@ def test_every_arm_spends_its_budget_to_the_last_trial_and_no_look_up_more(
     assert [trial.number for trial in trials] == list(range(61))
     assert asked == (trials if noisy else [trial for trial in trials if first[trial.arch] is trial])
     assert found["at"][-1] < 61
-    assert found["functions"] == len({MicroSpace().canonical(trial.arch) for trial in asked}) > 10
+    assert found["functions"] == len({canonical(trial.arch) for trial in asked}) > 10
 
 
 @pytest.mark.parametrize("name", ON_THE_TABLE)
@@ -256,16 +258,14 @@ def test_the_lessons_children_are_what_crossover_can_make(lesson: dict[str, Any]
 
 # -- with real training -----------------------------------------------------------------------------------------------
 
-KILLED = f"""
-import sys
-from nascourse.lessons.lesson_05.experiments import real_search
-real_search("evolution", 7, **{TINY | {"trials": 40}}, journal=sys.argv[1])
-"""
+
+def forty_trials(journal: Path) -> None:
+    real_search("evolution", 7, **TINY | {"trials": 40}, journal=journal)
 
 
 def test_a_killed_search_goes_on_and_ends_like_one_that_was_not(tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
-    killed_after(4, killed, KILLED)
+    killed_after(4, killed, forty_trials)
     done = killed.read_bytes().count(b"\n") - 1
     assert done < 40
     trials = TINY | {"trials": done + 3}
@@ -274,8 +274,8 @@ def test_a_killed_search_goes_on_and_ends_like_one_that_was_not(tmp_path: Path) 
     assert killed.read_bytes() == whole.read_bytes()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", ["processes", "dask"])
+@pytest.mark.usefixtures("quick_workers")
+@pytest.mark.parametrize("workers", ["processes", pytest.param("dask", marks=pytest.mark.long)])
 def test_a_search_on_workers_is_the_search_in_this_process(workers: str, tmp_path: Path) -> None:
     if workers == "dask":
         pytest.importorskip("distributed")
@@ -292,6 +292,9 @@ def test_a_search_on_workers_is_the_search_in_this_process(workers: str, tmp_pat
 def test_a_row_of_the_full_run_survives_a_failure_after_its_search(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    few = SearchData(load().train.subset(200), load().valid.subset(100))
+    monkeypatch.setattr(lesson_05, "load", lambda: few)
+    monkeypatch.setattr(lesson_05, "load_test", lambda: few.valid)
     monkeypatch.setenv("NASCOURSE_DATA", str(tmp_path))
     with monkeypatch.context() as broken:
         broken.setattr(lesson_05, "train", lambda *_: sys.exit("killed"))
@@ -318,16 +321,28 @@ def test_a_row_of_the_full_run_survives_a_failure_after_its_search(
     assert all(isinstance(told.trial.arch, Genotype) for told in history)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("arm", lesson_05.REAL_ARMS)
-def test_the_stored_run_begins_as_it_does_now(arm: str) -> None:
+def test_the_stored_run_begins_as_it_does_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both arms have the same founders: what the first has trained is not trained again for the second."""
+    trained: dict[Any, Result] = {}
+    train = TrainFromScratch.__call__
+
+    def once(evaluation: TrainFromScratch, trial: Trial[Any]) -> Result:
+        key = (str(evaluation.describe()), trial.arch, trial.seed)
+        if key not in trained:
+            trained[key] = train(evaluation, trial)
+        return trained[key]
+
+    monkeypatch.setattr(TrainFromScratch, "__call__", once)
     recorded = evidence.load("05_full_run")
     budget = {key: value for key, value in recorded.budget.items() if key != "final_epochs"}
-    begun = real_search(arm, 0, **budget | {"trials": 2})
-    stored = next(row for row in recorded.of(arm) if row.seed == 0).values
-    assert [list(CellSpace().encode(told.trial.arch)) for told in begun] == [list(g) for g in stored["genotypes"][:2]]
     tolerance = evidence.find("05_full_run").tolerance
-    assert begun.accuracies == pytest.approx(stored["accuracies"][:2], abs=tolerance)
+    for arm in lesson_05.REAL_ARMS:
+        begun = real_search(arm, 0, **budget | {"trials": 2}, part=Images.first)  # as it was recorded
+        stored = next(row for row in recorded.of(arm) if row.seed == 0).values
+        found = [list(CellSpace().encode(evaluated.trial.arch)) for evaluated in begun]
+        assert found == [list(genotype) for genotype in stored["genotypes"][:2]]
+        assert begun.accuracies == pytest.approx(stored["accuracies"][:2], abs=tolerance)
+    assert len(trained) == 2
 
 
 def test_the_arms_of_the_full_run_are_evolution_and_chance() -> None:

@@ -23,8 +23,9 @@ from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.cell import CellSpace, Genotype
 from nascourse.spaces.micro import MicroSpace
 from nascourse.spaces.published import NASNET_A
+from nascourse.viz.items import Box, Circle, Group, Item, Line, Point, Polygon, Text, flat
 from nascourse.viz.palette import FAINT, MARK, operation_style
-from nascourse.viz.scene import Box, Circle, Group, Item, Line, Point, Polygon, Scene, Text, flat
+from nascourse.viz.scene import Scene
 from tests.viz.test_dag import groups
 
 Recorded = tuple[History[Any], tuple[Generation, ...]]

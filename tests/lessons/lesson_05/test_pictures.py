@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from nascourse.errors import CourseError
-from nascourse.lessons.lesson_05.explorers import DriftExplorer, FamilyTreeExplorer, GenerationExplorer, KinshipExplorer
+from nascourse.lessons.lesson_05.explorers import FamilyTreeExplorer, KinshipExplorer
 from nascourse.lessons.lesson_05.family import ancestors, family_depth, family_tree_scene
 from nascourse.lessons.lesson_05.flow import evolution_scene
 from nascourse.lessons.lesson_05.kinship import genes, kinship_scene, origins
-from nascourse.lessons.lesson_05.population import drift_scene, generation_scene
+from nascourse.lessons.lesson_05.population import DriftExplorer, GenerationExplorer, drift_scene, generation_scene
 from nascourse.search.evolution.evolution import Generation, classical_ga, populations, regularized_evolution
 from nascourse.search.history import Evaluated, History
 from nascourse.search.loop import search
@@ -20,9 +20,9 @@ from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.cell import CellSpace
 from nascourse.spaces.micro import MicroCell, MicroSpace
 from nascourse.spaces.mutators import swap_cells
-from nascourse.viz.axes import Plane, bulk, spread, ticks
+from nascourse.viz.items import Circle, Group, Line, Polygon, Text, flat
 from nascourse.viz.palette import MARK
-from nascourse.viz.scene import Circle, Group, Line, Polygon, Text, flat
+from nascourse.viz.plane import Plane, bulk, spread, ticks
 from tests.viz.test_dag import extent, groups
 
 SPACE = MicroSpace()

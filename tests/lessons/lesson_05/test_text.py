@@ -17,6 +17,7 @@ from nascourse.search.evolution.population import diversity
 from nascourse.search.loop import search
 from nascourse.search.random import RandomSearch
 from nascourse.spaces.base import Result, Trial
+from nascourse.spaces.functions import canonical
 from nascourse.spaces.micro import MicroCell, MicroSpace
 
 GENETIC = ("GA, roulette", "GA, tournament")
@@ -70,8 +71,8 @@ def test_the_medians_meet_above_the_noise_floor(noisy: Evidence) -> None:
         assert times.max() >= at_least  # "many ... end at one and the same function"
         rows = np.flatnonzero(np.isclose(regrets, found[times.argmax()], atol=1e-6)).tolist()
         if cells:
-            meant = [space.canonical(table.cell(row)) for row in rows]
-            written = Counter(space.canonical(cell) for cell in space.all_cells())
+            meant = [canonical(table.cell(row)) for row in rows]
+            written = Counter(canonical(cell) for cell in space.all_cells())
             assert max(written[one] for one in meant) == cells
         else:  # "one very lucky training"
             assert table.curves[rows, :, -1].max() >= np.sort(table.curves[:, :, -1].ravel())[-5]

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from nascourse import evidence
+from nascourse.budgets import BUDGETS
 from nascourse.data import SearchData, load
 from nascourse.evaluation.tabular import TabularBenchmark
-from nascourse.lessons.budgets import BUDGETS
 from nascourse.lessons.lesson_05 import experiments as lesson_05
 from nascourse.lessons.lesson_05.experiments import curves
 from nascourse.lessons.lesson_06 import experiments as lesson_06
@@ -27,11 +27,12 @@ from nascourse.lessons.lesson_06.experiments import (
     history_of,
     real_evaluation,
 )
+from nascourse.lessons.lesson_06.snapshots import snapshots
 from nascourse.runs.plain import plain
 from nascourse.search.loop import search
 from nascourse.search.reinforcement.controller import Sample, TableController
 from nascourse.search.reinforcement.policy_gradient import Learning, PolicyGradient
-from nascourse.search.reinforcement.reinforce import Reinforce, snapshots
+from nascourse.search.reinforcement.reinforce import Reinforce
 from nascourse.spaces.micro import MicroSpace
 from tests.evaluation.tables import packed
 from tests.lessons.helpers import killed_after, names_of
@@ -101,19 +102,15 @@ def test_every_row_is_there_and_a_slice_run_again_is_as_recorded(name: str) -> N
 
 # -- with real training -----------------------------------------------------------------------------------------------
 
-SEARCH = """
-import sys
-from nascourse.lessons.lesson_06.experiments import REAL, real_evaluation
-from nascourse.search.loop import search
-from nascourse.spaces.micro import MicroSpace
-search(REAL["REINFORCE"](MicroSpace()), real_evaluation(64, 100, 1), 25, seed=1, journal=sys.argv[1])
-"""
+
+def to_be_killed(journal: Path) -> None:
+    search(REAL["REINFORCE"](MicroSpace()), real_evaluation(64, 100, 1), 25, seed=1, journal=journal)
 
 
 def test_killed_and_resumed_it_ends_with_the_same_policy(tmp_path: Path) -> None:
     """SIGKILL in the middle of the second batch: journal, controller, optimizer and generator are the same."""
     killed, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
-    killed_after(14, killed, SEARCH)
+    killed_after(14, killed, to_be_killed)
     assert killed.read_bytes().count(b"\n") < 25
     ends = []
     for journal in (killed, whole):
@@ -130,7 +127,7 @@ def test_killed_and_resumed_it_ends_with_the_same_policy(tmp_path: Path) -> None
 def test_the_full_run_in_small(arm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NASCOURSE_DATA", str(tmp_path))
     budget = {**CI, "final_epochs": 1}
-    few = SearchData(load().train[:200], load().valid[:100])
+    few = SearchData(load().train.subset(200), load().valid.subset(100))
     for module in (lesson_05, lesson_06):  # the winner is trained there, the trials here
         monkeypatch.setattr(module, "load", lambda: few)
     monkeypatch.setattr(lesson_05, "load_test", lambda: few.valid)

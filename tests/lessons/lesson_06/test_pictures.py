@@ -10,17 +10,22 @@ import numpy as np
 import pytest
 
 from nascourse.errors import CourseError
-from nascourse.lessons.lesson_06.explorer import MICRO_DECISIONS, PolicyExplorer
-from nascourse.lessons.lesson_06.pictures import agent_environment_scene, policy_scene
+from nascourse.lessons.lesson_06.pictures import (
+    MICRO_DECISIONS,
+    PolicyExplorer,
+    agent_environment_scene,
+    policy_scene,
+)
+from nascourse.lessons.lesson_06.snapshots import Snapshot, snapshots
 from nascourse.search.history import History
 from nascourse.search.loop import search
 from nascourse.search.reinforcement.controller import TableController
 from nascourse.search.reinforcement.policy_gradient import Learning
-from nascourse.search.reinforcement.reinforce import Reinforce, Snapshot, snapshots
+from nascourse.search.reinforcement.reinforce import Reinforce
 from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.micro import MICRO_OPS, MicroCell, MicroSpace
+from nascourse.viz.items import Box, Circle, Line, Polygon, Text, flat
 from nascourse.viz.palette import OPERATIONS
-from nascourse.viz.scene import Box, Circle, Line, Polygon, Text, flat
 from tests.lessons.lesson_07.test_relaxation import texts_fit
 
 SPACE = MicroSpace()
@@ -156,6 +161,6 @@ def test_what_was_not_recorded_and_names_that_do_not_fit_are_refused(
 
 
 def test_the_pictures_do_not_load_torch() -> None:
-    code = "import sys, nascourse.lessons.lesson_06.explorer; print('torch' in sys.modules)"
+    code = "import sys, nascourse.lessons.lesson_06.pictures; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"

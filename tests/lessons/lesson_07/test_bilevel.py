@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nascourse.lessons.lesson_07.bilevel import ALPHAS, WEIGHTS, landscape_scene, toy_methods
-from nascourse.lessons.lesson_07.bilevel_explorer import BilevelExplorer
-from nascourse.viz.scene import Line, flat
+from nascourse.lessons.lesson_07.bilevel import PLANE, BilevelExplorer, landscape_scene, toy_methods
+from nascourse.viz.items import Box, Line, flat
 from tests.lessons.lesson_07.test_relaxation import texts_fit
 
 
@@ -31,13 +30,16 @@ def test_the_legend_tells_the_end_of_each_path(xi: float) -> None:
 def test_wild_steps_stay_in_the_frame() -> None:
     scene = landscape_scene(toy_methods(xi=1.0, steps=60, rate_alpha=0.3, w_steps=10))
     frame = scene.items[0]
+    assert isinstance(frame, Box)
+    drawn = 0
     for line in flat(scene.items):
-        if isinstance(line, Line) and line.line == 2.2 and line.points[0][0] < frame.x + frame.width:  # type: ignore[union-attr]
+        if isinstance(line, Line) and line.line == 2.2 and line.points[0][0] < frame.x + frame.width:
+            drawn += 1
             for x, y in line.points:
-                assert frame.x <= x <= frame.x + frame.width  # type: ignore[union-attr]
-                assert frame.y <= y <= frame.y + frame.height  # type: ignore[union-attr]
-    assert ALPHAS[0] <= 1 <= ALPHAS[1]
-    assert WEIGHTS[0] <= 1 <= WEIGHTS[1]
+                assert frame.x <= x <= frame.x + frame.width
+                assert frame.y <= y <= frame.y + frame.height
+    assert drawn >= 3
+    assert PLANE.holds(1, 1)
 
 
 def test_each_control_changes_picture_and_sentence() -> None:

@@ -12,8 +12,10 @@ from nascourse import evidence
 from nascourse.bootstrap import ROOT
 from nascourse.evidence.statistics import difference
 from nascourse.lessons.lesson_07 import experiments as lesson_07
+from nascourse.lessons.lesson_07 import problems
 from nascourse.search.gradient import bilevel, relax
 from tests.lessons.helpers import names_of
+from tests.search.gradient.hypergradients import mixed_product, toy_problem
 
 NAME = "07_exact_hypergradient"
 SOURCE = ROOT / "notebooks" / "src" / "07_gradient.py"
@@ -40,17 +42,17 @@ def test_the_lessons_cell_is_the_experiments(lesson: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("xi", [0.0, 0.5])
 def test_the_lessons_walk_is_the_packages(lesson: dict[str, Any], xi: float) -> None:
-    alpha, w = bilevel.toy_path(xi, steps=30)[-1]
+    alpha, w = problems.toy_path(xi, steps=30)[-1]
     assert lesson["walk"](xi, rounds=30) == pytest.approx((w, alpha), abs=1e-4)
 
 
 def test_the_lessons_gradients_are_the_packages(lesson: dict[str, Any]) -> None:
-    toy = bilevel.toy_problem()
+    toy = toy_problem()
     for w, a, xi in ((3.0, 3.0, 0.25), (-1.5, 0.5, 0.7)):
         wt, at = (torch.tensor(v, dtype=torch.float64) for v in (w, a))
         assert torch.allclose(lesson["first_order"](wt, at), bilevel.first_order_gradient(toy, wt, at))
         assert torch.allclose(lesson["unrolled"](wt, at, xi), bilevel.unrolled_gradient(toy, wt, at, xi))
-        assert float(lesson["unrolled"](wt, at, xi)) == pytest.approx(bilevel.toy_gradient(a, w, xi))
+        assert float(lesson["unrolled"](wt, at, xi)) == pytest.approx(problems.toy_gradient(a, w, xi))
 
 
 def test_the_lessons_product_is_the_packages(lesson: dict[str, Any]) -> None:
@@ -59,7 +61,7 @@ def test_the_lessons_product_is_the_packages(lesson: dict[str, Any]) -> None:
     loss = lesson["smooth_loss"]
     (package,) = bilevel.hessian_vector_product(lambda ws: [torch.func.grad(loss, argnums=1)(ws[0], alpha)], [w], [v])
     assert torch.allclose(lesson["product_by_differences"](loss, w, alpha, v), package, atol=1e-9)
-    judge = bilevel.mixed_product(loss, w, alpha, v)
+    judge = mixed_product(loss, w, alpha, v)
     assert torch.allclose(lesson["product_by_autograd"](loss, w, alpha, v), judge)
 
 

@@ -9,7 +9,8 @@ from scipy.special import softmax as scipy_softmax
 from nascourse.errors import CourseError
 from nascourse.lessons.lesson_07.relaxation import discretization_error, mixed_output_scene, relaxation_panels, softmax
 from nascourse.lessons.lesson_07.relaxation_explorer import RelaxationExplorer
-from nascourse.viz.scene import Box, Line, Scene, Text, flat, text_width
+from nascourse.viz.items import Box, Line, Text, flat, text_width
+from nascourse.viz.scene import Scene
 
 NAMES = ("none", "skip", "max 3×3")
 OUTPUTS = np.stack([np.zeros((14, 14)), np.eye(14), np.ones((14, 14))])

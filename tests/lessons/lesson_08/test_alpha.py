@@ -16,8 +16,9 @@ from nascourse.lessons.lesson_08.explorer import AlphaEvolutionExplorer
 from nascourse.search.gradient.alpha_history import AlphaHistory
 from nascourse.spaces.cell import CELL_OPS
 from nascourse.spaces.micro import MICRO_EDGES, MICRO_OPS
+from nascourse.viz.items import Box, Circle, Group, Line, Text
 from nascourse.viz.palette import OPERATIONS, contrast, ink_on
-from nascourse.viz.scene import Box, Circle, Group, Line, Scene, Text
+from nascourse.viz.scene import Scene
 from tests.lessons.lesson_07.test_relaxation import texts_fit
 
 CELL_EDGES = tuple((i, j) for j in range(2, 6) for i in range(j))

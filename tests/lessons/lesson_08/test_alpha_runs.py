@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 
 from nascourse.data import CHECKOUT_DATA
-from nascourse.lessons.lesson_08.alpha_runs import RUNS
+from nascourse.lessons.lesson_08.alpha_runs import RUNS, images_of
 from nascourse.search.gradient.alpha_history import AlphaHistory
 from nascourse.search.gradient.darts import DartsSearch
-from nascourse.search.gradient.darts_config import search_images
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_shipped_history_is_that_of_the_settings(name: str) -> None:
     space, preset = RUNS[name]
-    fresh = DartsSearch(space, preset.config, search_images(space.name, preset=preset), seed=0)
+    fresh = DartsSearch(space, preset.config, images_of(name), seed=0)
     shipped = AlphaHistory.load(CHECKOUT_DATA / "results" / f"{name}.npz")
     assert fresh.total_steps == 500
     assert shipped.steps.tolist() == list(range(501))

@@ -36,7 +36,7 @@ def table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TabularBenchmark:
 def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[SearchData]:
     """64 images in each half, and one thread as before."""
     data = lesson_08._micro_images()
-    data = SearchData(data.train[:64], data.valid[:64])
+    data = SearchData(data.train.subset(64), data.valid.subset(64))
     monkeypatch.setattr(lesson_08, "_micro_images", lambda: data)
     threads = torch.get_num_threads()
     yield data

@@ -18,9 +18,9 @@ from nascourse.lessons.lesson_08.figures import (
     strip_plot,
 )
 from nascourse.spaces.micro import MICRO_EDGES, MICRO_OPS
+from nascourse.viz.items import Line, flat
 from nascourse.viz.palette import OPERATIONS
 from nascourse.viz.raster import figure_png
-from nascourse.viz.scene import Line, flat
 from tests.lessons.lesson_07.test_relaxation import texts_fit
 from tests.lessons.lesson_08.test_alpha import invented
 

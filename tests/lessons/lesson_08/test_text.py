@@ -27,6 +27,7 @@ from nascourse.lessons.lesson_08.experiments import (
 from nascourse.search.gradient.collapse import stop_by_eigenvalue, stop_by_skips
 from nascourse.search.gradient.darts import DartsSearch
 from nascourse.search.gradient.darts_config import PRESETS
+from nascourse.spaces.functions import canonical
 from nascourse.spaces.micro import MicroCell, MicroSpace
 
 GUESSING = 0.1
@@ -86,8 +87,8 @@ def test_what_the_cures_did(collapse: Evidence, final: dict[str, list[float]]) -
 
 
 def test_one_cell_of_partial_channels_computes_nothing(collapse: Evidence, final: dict[str, list[float]]) -> None:
-    nothing = MicroSpace().canonical(MicroCell(("none",) * 6))
-    dead = [MicroSpace().canonical(cell) == nothing for cell in kept(collapse, "partial channels")]
+    nothing = canonical(MicroCell(("none",) * 6))
+    dead = [canonical(cell) == nothing for cell in kept(collapse, "partial channels")]
     assert dead.count(True) == 1
     assert sorted(final["partial channels"])[0] == pytest.approx(GUESSING, abs=0.002)
     assert sorted(final["partial channels"])[1] > 0.79  # "five good searches"

@@ -6,21 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from nascourse.errors import CourseError
 from nascourse.search.gradient.bilevel import (
     Bilevel,
     exact_gradient,
     first_order_gradient,
     hessian_vector_product,
-    implicit_gradient,
-    mixed_product,
-    ridge_problem,
-    toy_gradient,
-    toy_path,
-    toy_problem,
-    unrolled_by_differences,
     unrolled_gradient,
 )
+from tests.search.gradient.hypergradients import a_ridge, implicit_gradient, mixed_product, toy_problem
 
 close = torch.testing.assert_close
 
@@ -31,11 +24,7 @@ def tensor(*values: float) -> Tensor:
 
 @pytest.fixture
 def ridge() -> Bilevel:
-    g = torch.Generator().manual_seed(0)
-    x, x_valid = (torch.randn(n, 6, generator=g, dtype=torch.float64) for n in (20, 15))
-    w = tensor(1, -2, 0.5, 0, 0, 0)
-    noise = torch.randn(35, generator=g, dtype=torch.float64)
-    return ridge_problem(x, x @ w + noise[:20], x_valid, x_valid @ w + noise[20:])
+    return a_ridge()
 
 
 def smooth_problem() -> Bilevel:
@@ -64,12 +53,6 @@ def test_the_toys_hypergradient_is_that_of_its_parabola(alpha: float) -> None:
     close(implicit_gradient(toy_problem(), tensor(alpha), tensor(alpha)), tensor(2 * (alpha - 1)))
 
 
-def test_ridge_solution_is_where_the_training_gradient_vanishes(ridge: Bilevel) -> None:
-    alpha = torch.linspace(-3, 1, 6, dtype=torch.float64)
-    w = ridge.solve(alpha).requires_grad_()
-    close(torch.autograd.grad(ridge.train(w, alpha), w)[0], torch.zeros(6, dtype=torch.float64))
-
-
 def test_implicit_equals_exact_and_the_difference_quotient_on_ridge(ridge: Bilevel) -> None:
     alpha = torch.linspace(-3, 1, 6, dtype=torch.float64)
     exact = exact_gradient(ridge, alpha)
@@ -96,17 +79,6 @@ def test_unrolled_with_xi_one_over_the_curvature_is_exact_on_the_toy() -> None:
         close(unrolled_gradient(toy_problem(), tensor(w), tensor(alpha), 0.5), tensor(2 * (alpha - 1)))
 
 
-@pytest.mark.parametrize("xi", [0.0, 0.1, 0.5, 1.0])
-def test_plain_numbers_equal_autograd_on_the_toy(xi: float) -> None:
-    for w, alpha in ((-2.0, 2.0), (0.5, -0.1), (1.0, 1.0)):
-        close(tensor(toy_gradient(alpha, w, xi)), unrolled_gradient(toy_problem(), tensor(w), tensor(alpha), xi))
-
-
-@pytest.mark.parametrize("xi", [0.0, 0.25, 0.5, 1.0])
-def test_the_toys_path_rests_at_two_over_one_plus_two_xi(xi: float) -> None:
-    assert toy_path(xi, steps=600)[-1] == pytest.approx((2 / (1 + 2 * xi),) * 2, abs=1e-9)
-
-
 def test_unrolled_is_the_double_backward_of_equation_7() -> None:
     problem = smooth_problem()
     for w, alpha in points():
@@ -114,25 +86,6 @@ def test_unrolled_is_the_double_backward_of_equation_7() -> None:
         direct, direction = (torch.func.grad(problem.valid, argnums=n)(stepped, alpha) for n in (1, 0))
         cross = torch.func.jacrev(torch.func.grad(problem.train, argnums=1))(w, alpha)  # (alpha, w)
         close(unrolled_gradient(problem, w, alpha, 0.05), direct - 0.05 * cross @ direction)
-
-
-@pytest.mark.parametrize("xi", [0.01, 0.1, 0.5])
-def test_finite_differences_agree_to_a_thousandth_on_smooth_losses(xi: float) -> None:
-    problem = smooth_problem()
-    for w, alpha in points():
-        close(
-            unrolled_by_differences(problem, w, alpha, xi),
-            unrolled_gradient(problem, w, alpha, xi),
-            rtol=1e-3,
-            atol=1e-3,
-        )
-
-
-def test_finite_differences_are_exact_where_the_training_loss_is_quadratic_in_w(ridge: Bilevel) -> None:
-    alpha = torch.linspace(-3, 1, 6, dtype=torch.float64)
-    w = torch.ones(6, dtype=torch.float64)
-    close(unrolled_by_differences(ridge, w, alpha, 0.1), unrolled_gradient(ridge, w, alpha, 0.1))
-    close(unrolled_by_differences(toy_problem(), w, alpha, 0.1), unrolled_gradient(toy_problem(), w, alpha, 0.1))
 
 
 # -- the product, and the traps ---------------------------------------------------------------------------------------
@@ -182,17 +135,10 @@ def test_the_product_agrees_with_double_backward() -> None:
 def test_the_virtual_step_moves_the_weights() -> None:
     """T2: ``for p in weights: p = p - xi * g`` changes no weight; the gradient is then taken at w instead of w'."""
     problem = smooth_problem()
-    for function in (unrolled_gradient, unrolled_by_differences):
-        for w, alpha in points(2):
-            before = w.clone()
-            right = function(problem, w, alpha, 0.3)
-            assert torch.equal(w, before)
-            direct, direction = (torch.func.grad(problem.valid, argnums=n)(w, alpha) for n in (1, 0))
-            rebound = direct - 0.3 * mixed_product(problem.train, w, alpha, direction)
-            assert (right - rebound).norm() > 0.05 * right.norm()
-
-
-def test_ridge_refuses_shapes_that_do_not_fit() -> None:
-    x = torch.ones(3, 2)
-    with pytest.raises(CourseError, match="expected shapes"):
-        ridge_problem(x, torch.ones(3, 1), x, torch.ones(3))
+    for w, alpha in points(2):
+        before = w.clone()
+        right = unrolled_gradient(problem, w, alpha, 0.3)
+        assert torch.equal(w, before)
+        direct, direction = (torch.func.grad(problem.valid, argnums=n)(w, alpha) for n in (1, 0))
+        rebound = direct - 0.3 * mixed_product(problem.train, w, alpha, direction)
+        assert (right - rebound).norm() > 0.05 * right.norm()

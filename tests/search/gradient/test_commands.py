@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from nascourse.cli import main
+from nascourse.runs.runner import CHECKPOINT
 from nascourse.search.gradient.alpha_history import AlphaHistory
 from nascourse.search.gradient.commands import GENOTYPE, HISTORY
-from nascourse.search.gradient.darts import CHECKPOINT
 from nascourse.spaces.cell import Genotype
 from nascourse.spaces.micro import MicroCell
 

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,18 +13,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from nascourse.bootstrap import ROOT
 from nascourse.data import Images, SearchData
 from nascourse.errors import CourseError
 from nascourse.networks.supernet import supernet_seeded
 from nascourse.runs import checkpoint
+from nascourse.runs.runner import CHECKPOINT
 from nascourse.search.gradient import darts as darts_run
 from nascourse.search.gradient.alpha_history import AlphaHistory
-from nascourse.search.gradient.darts import CHECKPOINT, GENOTYPE, HISTORY, DartsSearch
+from nascourse.search.gradient.darts import GENOTYPE, HISTORY, DartsSearch
 from nascourse.search.gradient.darts_config import DartsConfig
 from nascourse.search.gradient.darts_step import first_order, mixture, supernet_score, weight_step
 from nascourse.spaces.cell import CellSpace, Genotype
 from nascourse.spaces.micro import MicroSpace
+from tests.children import Child
 
 CONFIG = DartsConfig({"channels": 4, "cells": (1,)}, "first", epochs=2, batch_size=16, alpha_lr=0.1)
 
@@ -231,14 +227,9 @@ def test_stopped_after_every_step_and_resumed_it_is_the_same(
         same(history, expected)
 
 
-CHILD = """
-import sys, torch
-torch.set_num_threads(1)
-from tests.search.gradient.test_darts import CONFIG, search
-from dataclasses import replace
-print("ready", flush=True)
-search(replace(CONFIG, epochs=20)).run(sys.argv[1], save_every=0)
-"""
+def to_be_killed(folder: Path) -> None:
+    torch.set_num_threads(1)
+    search(replace(CONFIG, epochs=20)).run(folder, save_every=0)
 
 
 def test_killed_for_real_at_a_random_moment_it_resumes(tmp_path: Path) -> None:
@@ -247,17 +238,9 @@ def test_killed_for_real_at_a_random_moment_it_resumes(tmp_path: Path) -> None:
     expected = search(replace(CONFIG, epochs=20)).run()
     rng = np.random.default_rng(0)
     for _ in range(2):
-        child = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, env=os.environ, cwd=ROOT
-        )
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
-        while child.poll() is None and not (tmp_path / CHECKPOINT).exists():
-            time.sleep(0.005)
-        time.sleep(float(rng.uniform(0, 0.1)))
-        child.send_signal(signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL  # it had not come to its end
-        child.stdout.close()
+        child = Child.begin(to_be_killed, tmp_path)
+        child.kill_when((tmp_path / CHECKPOINT).exists, pause=float(rng.uniform(0, 0.1)))
+        assert child.was_killed  # it had not come to its end
     assert 0 < checkpoint.load(tmp_path / CHECKPOINT, search(replace(CONFIG, epochs=20)).describe())["step"] < 80
     resumed = search(replace(CONFIG, epochs=20))
     same(resumed.run(tmp_path), expected)
@@ -280,9 +263,10 @@ def test_a_slice_of_minutes_ends_with_a_checkpoint_and_goes_on(tmp_path: Path, w
 
 def test_genotypes_in_slices_are_those_of_one_run(tmp_path: Path) -> None:
     """Two kinds of cells, second order; after each slice, what lies beside the checkpoint is what α stands for."""
+    data = SearchData(images(40, 0), images(40, 1))  # two steps
     config = DartsConfig({"channels": 2, "cells": 3}, "second", epochs=1, batch_size=16, alpha_lr=0.1)
-    expected = DartsSearch(CellSpace(), config, DATA, 3).run()
-    while not (running := DartsSearch(CellSpace(), config, DATA, 3)).finished:
+    expected = DartsSearch(CellSpace(), config, data, 3).run()
+    while not (running := DartsSearch(CellSpace(), config, data, 3)).finished:
         history = running.run(tmp_path, minutes=0)
         same(AlphaHistory.load(tmp_path / HISTORY), history)
         assert json.loads((tmp_path / GENOTYPE).read_text(encoding="utf-8")) == running.derived().to_json()

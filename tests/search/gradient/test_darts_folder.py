@@ -9,9 +9,9 @@ import torch
 
 from nascourse.errors import CourseError
 from nascourse.runs import checkpoint
+from nascourse.runs.runner import CHECKPOINT
 from nascourse.search.gradient import darts as darts_run
 from nascourse.search.gradient.collapse import BetaDecay
-from nascourse.search.gradient.darts import CHECKPOINT
 from tests.search.gradient.test_darts import same, search
 
 

@@ -14,8 +14,8 @@ from nascourse.spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell
 
 OPS = ("none", *CELL_OPS)
 EDGES = tuple((i, j) for j in range(2, 6) for i in range(j))
-CELL = SimpleNamespace(kinds=("normal", "reduce"), ops=OPS, edges=EDGES)
-MICRO = SimpleNamespace(kinds=("cell",), ops=MICRO_OPS, edges=MICRO_EDGES)
+CELL = SimpleNamespace(space="cell", kinds=("normal", "reduce"), ops=OPS, edges=EDGES)
+MICRO = SimpleNamespace(space="micro", kinds=("cell",), ops=MICRO_OPS, edges=MICRO_EDGES)
 
 
 def alphas(**strong: float) -> torch.Tensor:
@@ -80,3 +80,8 @@ def test_a_micro_cell_is_the_argmax_of_each_edge_with_none_among_them() -> None:
 def test_another_shape_is_refused() -> None:
     with pytest.raises(CourseError, match=r"\(14, 7\)"):
         derive(CELL, {"normal": torch.zeros(14, 7), "reduce": torch.zeros(14, 8)})
+
+
+def test_a_space_that_was_not_defined_is_refused() -> None:
+    with pytest.raises(CourseError, match="got 'another'.*cell, micro"):
+        derive(SimpleNamespace(**{**vars(CELL), "space": "another"}), {"normal": torch.zeros(14, 8)})

@@ -6,11 +6,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from nascourse.runs import checkpoint
 from nascourse.search.reinforcement.controller import TableController
 from nascourse.search.reinforcement.policy_gradient import Learning, MakeController, PolicyGradient, surrogate
 from nascourse.spaces.micro import MicroSpace
@@ -229,6 +231,25 @@ def test_failures_teach_nothing_while_nothing_is_known() -> None:
         close(new[0], old[0])
         assert not torch.allclose(new[1], old[1])
     assert agent.baseline.isnan().tolist() == [True, False]
+
+
+# -- stopped and continued --------------------------------------------------------------------------------------------
+
+
+@controllers
+@pytest.mark.parametrize("updates", [0, 3])
+def test_stored_in_a_checkpoint_it_goes_on_as_if_never_stopped(
+    make: MakeController, updates: int, tmp_path: Path
+) -> None:
+    learning = Learning(batch=5, rate=0.1, entropy=0.1)
+    whole = PolicyGradient(SPACE, (3, 4), learning, make)
+    train(whole, updates, closed_form)
+    checkpoint.save(tmp_path / "policy.pt", whole.state_dict(), {})
+    resumed = PolicyGradient(SPACE, (8, 9), learning, make)
+    resumed.load_state_dict(checkpoint.load(tmp_path / "policy.pt", {}))
+    for agent in (whole, resumed):
+        train(agent, 4, closed_form)
+    close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
 
 
 # -- many seeds at once -----------------------------------------------------------------------------------------------

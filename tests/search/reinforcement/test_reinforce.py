@@ -1,14 +1,12 @@
-"""The strategy: batches, windows, saving, many seeds at once, and looking back at what was learned."""
+"""The strategy: batches, windows, and many seeds at once."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -18,11 +16,9 @@ from nascourse.search.history import History
 from nascourse.search.loop import search
 from nascourse.search.reinforcement.controller import Extent, LSTMController, TableController
 from nascourse.search.reinforcement.policy_gradient import Learning, PolicyGradient
-from nascourse.search.reinforcement.reinforce import Reinforce, marginals, ppo, search_side_by_side, snapshots
+from nascourse.search.reinforcement.reinforce import Reinforce, ppo, search_side_by_side
 from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.micro import MicroCell, MicroSpace
-from tests.search.reinforcement.test_controller import probabilities, skewed
-from tests.search.test_local import Chains
 from tests.search.toys import conv_share
 
 close = torch.testing.assert_close
@@ -90,46 +86,6 @@ def test_it_learns_through_the_loop_also_with_a_wide_window() -> None:
         assert history.accuracies[:20].mean() < 0.4
 
 
-@pytest.mark.parametrize("told", [0, 3, 10, 12])
-def test_saved_and_loaded_it_goes_on_as_if_never_stopped(told: int, tmp_path: Path) -> None:
-    def run(strategy: Reinforce[MicroCell], open_trials: list[Trial[MicroCell]], begin: int, end: int) -> list[Any]:
-        seen = []
-        for number in range(begin, end):  # a window of three, by hand
-            while len(open_trials) < 3:
-                arch = strategy.ask()[0].arch
-                open_trials.append(Trial(number + len(open_trials), arch, number))
-            trial = open_trials.pop(0)
-            seen.append(trial.arch)
-            strategy.tell(trial, conv_share(trial))
-        return seen
-
-    whole = small(entropy=0.1)
-    whole.start(np.random.default_rng(0))
-    waiting: list[Trial[MicroCell]] = []
-    run(whole, waiting, 0, told)
-    whole.save(tmp_path / "policy.pt")
-    resumed = small(entropy=0.1)
-    resumed.load(tmp_path / "policy.pt")
-    assert run(resumed, list(waiting), told, 30) == run(whole, waiting, told, 30)
-    assert resumed.updates == whole.updates
-    close(resumed.agent.state_dict(), whole.agent.state_dict())
-
-
-def test_what_is_no_saved_policy_or_another_is_refused_in_a_line(tmp_path: Path) -> None:
-    strategy = small()
-    strategy.start(np.random.default_rng(0))
-    strategy.save(tmp_path / "policy.pt")
-    for other in (small(entropy=0.1), Reinforce(Chains()), Reinforce(MicroSpace(), strategy.learning)):
-        with pytest.raises(CourseError, match=r"policy\.pt.*same settings"):
-            other.load(tmp_path / "policy.pt")
-    whole = (tmp_path / "policy.pt").read_bytes()
-    (tmp_path / "cut.pt").write_bytes(whole[: len(whole) // 2])
-    torch.save({"of": print}, tmp_path / "code.pt")  # a pickle that names a function: not loaded
-    for name in ("cut.pt", "code.pt", "missing.pt"):
-        with pytest.raises(CourseError, match=rf"{name}.*Reinforce\.save"):
-            strategy.load(tmp_path / name)
-
-
 def test_its_description_tells_settings_apart() -> None:
     described = [
         Reinforce(MicroSpace()),
@@ -148,48 +104,3 @@ def test_its_description_tells_settings_apart() -> None:
 def test_settings_that_make_no_sense_are_refused_by_name(bad: dict[str, Any]) -> None:
     with pytest.raises(CourseError, match=next(iter(bad))):
         Learning(**bad)
-
-
-# -- looking back -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("window", [1, 6])
-def test_snapshots_show_the_policy_before_and_after_every_update(window: int) -> None:
-    strategy = Reinforce(MicroSpace(), Learning(batch=5, rate=0.1), TableController)
-    history = search(strategy, conv_share, 23, seed=4, window=window)
-    (table,) = strategy.agent.controller.parameters()
-    final, updates = table.detach().softmax(-1)[0], list(strategy.updates)
-    taken = snapshots(strategy, history, seed=4, window=window)
-    assert [snapshot.seen for snapshot in taken] == [0, 5, 10, 15, 20]
-    assert [snapshot.learned for snapshot in taken[1:]] == updates
-    close(torch.tensor(taken[0].policy), torch.full((6, 5), 0.2))
-    close(torch.tensor(taken[-1].policy, dtype=torch.float64), final)
-
-
-def test_marginals_average_over_what_was_decided_before() -> None:
-    class Two(MicroSpace):
-        def choices(self, prefix: Any) -> int:
-            return 5 if len(prefix) < 2 else 0
-
-    strategy: Reinforce[MicroCell] = Reinforce(Two(), controller=partial(LSTMController, hidden=8))
-    strategy.start(np.random.default_rng(0))
-    strategy.agent.controller.load_state_dict(skewed(strategy.make_controller, Two(), 0).state_dict())
-    joint = probabilities(Two(), strategy.agent.controller)[0].reshape(5, 5).detach()
-    found = torch.tensor(marginals(strategy, 20000), dtype=torch.float64)
-    close(found[0], joint.sum(1))
-    close(found[1], joint.sum(0), atol=0.02, rtol=0)
-
-
-def test_looking_does_not_change_what_comes() -> None:
-    strategy = small()
-    strategy.start(np.random.default_rng(0))
-    first = [strategy.agent.sample().sequence(0, k) for k in range(4)]
-    strategy.start(np.random.default_rng(0))
-    marginals(strategy)
-    assert [strategy.agent.sample().sequence(0, k) for k in range(4)] == first
-
-
-def test_a_history_of_another_search_is_refused() -> None:
-    history = search(small(), conv_share, 12, seed=0)
-    with pytest.raises(CourseError, match="same strategy, seed and window"):
-        snapshots(small(), history, seed=1)
