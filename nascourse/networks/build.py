@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -13,9 +13,7 @@ from ..spaces.base import Architecture
 from ..spaces.graph import CellGraph
 from . import cells, micro  # noqa: F401 - they sign their networks up
 from .receptive_field import Window
-from .registry import defaults, network_of
-
-M = TypeVar("M", bound=nn.Module)
+from .registry import M, defaults, network_of
 
 
 def build(arch: Architecture, **net: Any) -> nn.Module:
@@ -98,8 +96,8 @@ def measure(arch: Architecture, image: Sequence[int] = (3, 32, 32), **net: Any) 
     sits = {cell.name: cell for cell in arch.cells()} if hasattr(arch, "cells") else {}
     with torch.device("meta"):
         network = build(arch, **net)
-        counts, sizes = _passed(network, image)
-    found = tuple(Place(part, *size, sits.get(part)) for part, size in sizes)
+        counts, stack = _passed(network, image)
+    found = tuple(replace(place, cell=sits.get(place.part)) for place in stack)
     if not hasattr(network, "window"):
         return Measures(counts.params, counts.macs, None, None, found)
     seen = cast(Window | None, network.window())  # type: ignore[operator]
@@ -115,10 +113,10 @@ def _unchanged(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _passed(network: nn.Module, image: Sequence[int]) -> tuple[Counts, list[tuple[str, tuple[int, int, int]]]]:
-    """One forward pass: what was counted, and (channels, height, width) of what leaves each named layer."""
+def _passed(network: nn.Module, image: Sequence[int]) -> tuple[Counts, list[Place]]:
+    """One forward pass: what was counted, and the layers that have a name in the stack."""
     macs = 0
-    sizes: list[tuple[str, tuple[int, int, int]]] = []
+    stack: list[Place] = []
 
     def add(layer: nn.Module, _: Any, output: torch.Tensor) -> None:
         nonlocal macs
@@ -128,8 +126,7 @@ def _passed(network: nn.Module, image: Sequence[int]) -> tuple[Counts, list[tupl
         elif isinstance(layer, nn.Linear):
             macs += layer.in_features * layer.out_features
         if part := vars(layer).get("part"):
-            channels, height, width = (*output.shape[1:], 1, 1)[:3]
-            sizes.append((part, (channels, height, width)))
+            stack.append(Place(part, *(*output.shape[1:], 1, 1)[:3]))
 
     hooks = [layer.register_forward_hook(add) for layer in network.modules()]
     training, device = network.training, next(network.parameters()).device
@@ -146,4 +143,4 @@ def _passed(network: nn.Module, image: Sequence[int]) -> tuple[Counts, list[tupl
             hook.remove()
         for layer in idle:
             del vars(layer)["forward"]
-    return Counts(sum(p.numel() for p in network.parameters()), macs), sizes
+    return Counts(sum(p.numel() for p in network.parameters()), macs), stack

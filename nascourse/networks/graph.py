@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from ..spaces.graph import CellGraph, Edge
-from .ops import make_op
+from .ops import every, make_op
 from .receptive_field import Window, cell_window
 
 
 class GraphModule(nn.Module):
-    """The edges of a cell, ordered by their targets; zeros where nothing arrives. stride: of those that read an input;
-    edges: which of them, what is alive where left out; preprocess: what each input goes through first.
+    """The edges of a cell, and zeros where nothing arrives. stride: of the edges that read an input; edges: which are
+    built, those that are alive where left out; preprocess: what each input goes through first.
 
     (batch, channels, h, w) for each input -> (batch, channels * nodes of the output, h/stride, w/stride)
     """
@@ -28,7 +28,8 @@ class GraphModule(nn.Module):
         preprocess: nn.ModuleList | None = None,
     ) -> None:
         super().__init__()
-        edges = cell.live_edges if edges is None else edges
+        # by target: a node is complete before any edge leaves it
+        edges = sorted(cell.live_edges if edges is None else edges, key=lambda edge: edge.target)
         self.preprocess = preprocess
         self.cell, self.stride, self.channels = cell, stride, channels * len(cell.outputs)
         self.edges = tuple((source, target) for source, target, _ in edges)
@@ -43,8 +44,9 @@ class GraphModule(nn.Module):
             if self.training and drop_path > 0 and not isinstance(op, nn.Identity):
                 value = drop_paths(value, drop_path)
             nodes[target] = nodes[target] + value if target in nodes else value
-        made = [nodes[node] for node in self.cell.outputs if node in nodes]
-        return torch.cat(made, dim=1) if len(made) > 1 else made[0] if made else torch.zeros_like(inputs[0])
+        given = every(self.stride, inputs[0])
+        made = [nodes[node] if node in nodes else torch.zeros_like(given) for node in self.cell.outputs]
+        return torch.cat(made, dim=1) if self.cell.concat else made[0]
 
     def window(self, *inputs: Window | None) -> Window | None:
         """What the output sees of the image, where the inputs see so much."""

@@ -77,7 +77,7 @@ class SearchSpace(ABC, Generic[A]):
         if "name" in cls.__dict__:
             other = SearchSpace.known.get(cls.name, cls)
             if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
-                raise bad_input(f"a space called {cls.name!r}", "a name that no other has", "what is recorded names it")
+                raise bad_input(f"a space called {cls.name!r}", "a name of its own", "what is recorded is found by it")
             SearchSpace.known[cls.name] = cls
 
     @abstractmethod

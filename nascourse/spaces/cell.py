@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 from math import comb, prod
 from typing import Any, ClassVar
 
@@ -260,12 +260,5 @@ class CellSpace(SearchSpace[Genotype]):
 
     def all_cells(self) -> Iterator[Cell]:
         """Every cell as written, in the order of `encode`: for small spaces."""
-
-        def extend(prefix: tuple[int, ...]) -> Iterator[Cell]:
-            if len(prefix) == 3 * self.nodes:
-                yield self._cell(prefix)
-                return
-            for option in range(self.choices(prefix)):
-                yield from extend((*prefix, option))
-
-        return extend(())
+        options = [self.choices((0,) * place) for place in range(3 * self.nodes)]
+        return (self._cell(decisions) for decisions in product(*map(range, options)))

@@ -32,6 +32,9 @@ import torch
 from nascourse import CourseError, evidence, pick_device
 from nascourse.lessons import check, hint, setup, solution
 from nascourse.lessons.lesson_05 import (
+    diversity,
+    populations,
+    takeover_time,
     ARMS,
     DriftExplorer,
     FamilyTreeExplorer,
@@ -196,7 +199,6 @@ from nascourse.search.evolution import (
     LinearRank,
     Tournament,
     Uniform,
-    takeover_time,
 )
 
 OURS = {
@@ -496,10 +498,8 @@ print("λ = 0.3, by chi-square:", chisquare([worst_gone, 4000 - worst_gone], [12
 from nascourse.search.evolution import (
     Evolution,
     classical_ga,
-    diversity,
     half_of_each,
     mu_plus_lambda,
-    populations,
     regularized_evolution,
 )
 

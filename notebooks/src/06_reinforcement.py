@@ -620,7 +620,7 @@ print(f"that is {published / days / 1e6:.1f} million times the {1440 * days:.0f}
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import RecordEpisodeStatistics
 
-from nascourse.search.reinforcement import ArchitectureEnv
+from nascourse.lessons.lesson_06 import ArchitectureEnv
 
 env = ArchitectureEnv(space, table)
 check_env(env, skip_render_check=True)

@@ -34,6 +34,7 @@ from nascourse.data import batches, find
 from nascourse.lessons import check, hint, setup, solution
 from nascourse.lessons.lesson_07 import darts_panels
 from nascourse.lessons.lesson_08 import (
+    top_eigenvalue,
     ARMS,
     ESTIMATORS,
     AlphaEvolutionExplorer,
@@ -82,7 +83,6 @@ from nascourse.search.gradient import (
     darts_step,
     derive,
     search_images,
-    top_eigenvalue,
 )
 
 recorded = AlphaHistory.load(find("results/08_micro.npz"))

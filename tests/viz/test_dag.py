@@ -163,6 +163,18 @@ def test_dead_parts_are_dashed_and_said_and_changed_edges_carry_a_star():
 
 def test_layers_are_longest_paths():
     assert longest_path_layers(5, [(0, 1), (1, 2), (0, 2), (2, 4), (3, 4)]) == (0, 1, 2, 0, 3)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        edges = [pair for pair in combinations(range(7), 2) if rng.random() < 0.3]
+
+        def longest(node, edges=edges):
+            return max((1 + longest(source) for source, target in edges if target == node), default=0)
+
+        assert longest_path_layers(7, edges) == tuple(map(longest, range(7)))
+
+
+def test_a_graph_without_edges_is_drawn():
+    check_picture(dag_scene([DagNode("a"), DagNode("b")], [], "two nodes"))
 
 
 def test_a_chain_is_drawn_on_one_straight_line():

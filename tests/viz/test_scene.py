@@ -42,7 +42,11 @@ def svg_texts(scene):
 def test_svg_is_xml_and_png_draws_the_same_texts_at_the_same_places(scene):
     root = ET.fromstring(scene.svg())
     assert root.get("aria-label") == scene.alt
-    drawn = [artist for artist in items_figure(scene.items, scene.width, scene.height).artists if isinstance(artist, TextArtist)]
+    drawn = [
+        artist
+        for artist in items_figure(scene.items, scene.width, scene.height).artists
+        if isinstance(artist, TextArtist)
+    ]
     in_svg = list(root.iter(f"{SVG}text"))
     assert [a.get_text() for a in drawn] == [e.text for e in in_svg] == list(scene.texts())
     for artist, element in zip(drawn, in_svg, strict=True):
@@ -73,6 +77,17 @@ def test_png_has_the_colours_where_the_scene_says():
     assert pixels[60, 240].tolist() == [0, 255, 0]
     assert pixels[40, 340].tolist() == [0, 0, 255]
     assert pixels[200, 380].tolist() == [255, 255, 255]
+
+
+def test_a_small_mark_keeps_its_colour_among_many_others():
+    shades = [Box(10 * k, 10, 10, 60, f"#{k * 2:02X}{255 - k:02X}{k:02X}") for k in range(100)]
+    mark = Box(500, 80, 6, 6, "#F0E442")
+    scene = Scene(1000, 100, (*shades, Line(((0, 75), (1000, 99)), "#1A1A1A", 3), mark), "shades")
+    pixels = np.asarray(Image.open(io.BytesIO(scene.png(scale=1))).convert("RGB")).astype(int)
+    assert np.abs(pixels[83, 503] - (0xF0, 0xE4, 0x42)).max() <= 16
+    for k in range(100):
+        assert np.abs(pixels[40, 10 * k + 5] - (k * 2, 255 - k, k)).max() <= 16
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) <= 128
 
 
 def test_arrow_head_points_along_the_line_and_ends_at_its_end():

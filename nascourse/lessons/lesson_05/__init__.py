@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ...rooms import face
 
 if TYPE_CHECKING:
+    from .analysis import diversity, populations, replay, takeover_time
     from .experiments import ARMS, curves, drop_worst, exact, real_search
     from .explorers import FamilyTreeExplorer, KinshipExplorer
     from .flow import evolution_scene

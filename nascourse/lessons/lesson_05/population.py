@@ -1,6 +1,6 @@
 """A recorded evolution, generation by generation: who was selected, born and dropped, and where the population moves.
 
-Every picture is a pure function of a history and its generations (`search.evolution.replay` has those of a journal).
+Every picture is a pure function of a history and its generations (`analysis.replay` has those of a journal).
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Any
 from ipywidgets import HBox
 
 from ...errors import bad_input
-from ...search.evolution.evolution import Generation, populations
+from ...search.evolution.evolution import Generation
 from ...search.history import History
 from ...viz.explorer import Explorer, State, player
 from ...viz.items import Circle, Group, Item, Line, Point, Text, marker, star
 from ...viz.palette import CARD, FAINT, INK, MUTED, SERIES
 from ...viz.plane import Plane, bulk, spread
 from ...viz.scene import Scene
+from .analysis import populations
 from .kinship import origins
 
 MARKS: dict[str, Callable[[float, float], tuple[Item, ...]]] = {

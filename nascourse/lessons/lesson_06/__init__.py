@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ...rooms import face
 
 if TYPE_CHECKING:
+    from .environment import ArchitectureEnv
     from .experiments import POLICIES, REAL, RIVALS, real_evaluation
     from .pictures import PolicyExplorer, agent_environment_scene
     from .snapshots import snapshots

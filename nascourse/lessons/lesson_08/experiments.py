@@ -23,18 +23,18 @@ from ...evidence import statistics
 from ...evidence.ledger import Evidence, experiment
 from ...evidence.statistics import Interval
 from ...search.gradient import darts_step as darts
-from ...search.gradient.collapse import (
+from ...search.gradient.darts import DartsSearch
+from ...search.gradient.darts_config import PRESETS, DartsConfig, Preset, search_images
+from ...search.gradient.derive import derive
+from ...spaces.cell import CellSpace
+from ...spaces.micro import MicroCell, MicroSpace
+from .collapse import (
     BetaDecay,
     select_by_perturbation,
     stop_by_eigenvalue,
     stop_by_skips,
     top_eigenvalue,
 )
-from ...search.gradient.darts import DartsSearch
-from ...search.gradient.darts_config import PRESETS, DartsConfig, Preset, search_images
-from ...search.gradient.derive import derive
-from ...spaces.cell import CellSpace
-from ...spaces.micro import MicroCell, MicroSpace
 
 SKIP_LIMIT = 2
 """Of the six edges of a micro cell; DARTS+ stops at two in a normal cell."""

@@ -5,8 +5,7 @@ The four steps are operators (see `selection`, `variation`, `update`); the known
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +16,6 @@ from ...errors import bad_input
 from ...runs.plain import identity
 from ...spaces.base import A, Result, SearchSpace, Trial
 from ..base import Proposal, Strategy
-from ..history import History
-from ..loop import search
 from .population import Individual
 from .selection import FitnessProportional, Selection, Tournament, Uniform
 from .update import DropOldest, DropWorst, Generational, Update
@@ -172,28 +169,3 @@ def classical_ga(
         mutation_rate=mutation_rate,
         update=Generational(elite),
     )
-
-
-def replay(strategy: Evolution[A], history: History[A], seed: int, window: int = 1) -> tuple[Generation, ...]:
-    """The generations of a recorded search: ``strategy`` lives through it again, and nothing is evaluated.
-
-    Raises `CourseError` where the history is that of another strategy, seed or window.
-    """
-
-    def recorded(trial: Trial[A]) -> Result:
-        return history[trial.number].result
-
-    with warnings.catch_warnings(action="ignore"):  # failures were told when they were recorded
-        evaluated = search(strategy, recorded, len(history), seed=seed, window=window, cache=False)
-    if [row.trial for row in evaluated] != [row.trial for row in history]:
-        raise bad_input("this history", "one of the same strategy, seed and window", "replay what was recorded")
-    return tuple(strategy.generations)
-
-
-def populations(generations: Sequence[Generation]) -> Iterator[tuple[int, ...]]:
-    """Who is alive after each generation, as numbers of trials in the order of birth."""
-    alive: list[int] = []
-    for generation in generations:
-        gone = set(generation.dropped)
-        alive = [number for number in (*alive, *generation.born) if number not in gone]
-        yield tuple(alive)

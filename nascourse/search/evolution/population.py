@@ -16,13 +16,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Generic
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...spaces.base import A, SearchSpace
+from ...spaces.base import A
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +53,3 @@ def best(population: Sequence[Individual[A]], n: int = 1) -> list[Individual[A]]
     """The ``n`` best, the older of equals, in the order of birth."""
     ranked = sorted(population, key=lambda one: (math.inf if one.failed else -one.fitness, one.number))
     return sorted(ranked[:n], key=lambda one: one.number)
-
-
-def diversity(space: SearchSpace[A], population: Sequence[Individual[A]]) -> float:
-    """In how many of their decisions two individuals differ, as a share, on average over all pairs; 0 for one alone.
-
-    For spaces whose architectures have equally many decisions.
-    """
-    decisions = [space.encode(one.arch) for one in population]
-    pairs = [np.mean(np.not_equal(a, b)) for a, b in combinations(decisions, 2)]
-    return float(np.mean(pairs)) if pairs else 0.0

@@ -162,22 +162,3 @@ class Tournament(Selection):
         for value in np.unique(fitness):
             chances[fitness == value] = chances[fitness == value].mean()
         return chances
-
-
-def takeover_time(selection: Selection, size: int, rng: Generator) -> int | None:
-    """Selection and nothing else: in how many generations the one best of ``size`` individuals fills the whole
-    population, or None where it is lost on the way.
-
-    For a tournament of k theory says (ln N + ln ln N) / ln k (Goldberg & Deb 1991): a copy of the best loses only
-    where none is among the contestants, so the others' share x becomes x^k, and (1 − 1/N)^(k^t) = 1/N gives t.
-    """
-    if not selection.replace:
-        raise bad_input("replace=False", "a selection that may draw one individual twice", "set replace=True")
-    fitness = np.arange(1.0, size + 1)
-    generations = 0
-    while size in fitness:
-        if (fitness == size).all():
-            return generations
-        fitness = fitness[selection.draw(fitness, size, rng)]
-        generations += 1
-    return None

@@ -6,7 +6,6 @@ from ...rooms import face
 
 if TYPE_CHECKING:
     from .alpha_history import AlphaHistory
-    from .collapse import BetaDecay, select_by_perturbation, stop_by_eigenvalue, stop_by_skips, top_eigenvalue
     from .darts import DartsSearch
     from .darts_config import PRESETS, DartsConfig, search_images
     from .derive import derive

@@ -1,32 +1,19 @@
-"""From a choice to numbers and back: the mixed operation, what is derived from α, and gradients of a sampled choice.
+"""From α to a choice and back: what is derived from α, and gradients of a sampled choice.
 
-The mixed operation is Liu et al. 2019 (*DARTS*), equation 2; the rule of derivation its section 2.4. A sampled choice
-z is one-hot, a loss L(z) is to be small on average, and α moves the odds p = softmax(α): J(α) = Σ_o p_o L(e_o).
+The rule of derivation is that of DARTS (Liu et al. 2019, section 2.4). A sampled choice z is one-hot, a loss L(z) is to
+be small on average, and α moves the odds p = softmax(α): J(α) = Σ_o p_o L(e_o).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from ...errors import bad_input
-
-X = TypeVar("X")
-
 SampledLoss = Callable[[Tensor], Tensor]
 """(samples, ops) -> (samples,): the loss of each row, a choice or a mixture."""
-
-
-def mixed(operations: Sequence[Callable[[X], Tensor]], x: X, alphas: Tensor) -> Tensor:
-    """Σ_o softmax(α)_o · o(x). alphas: (operations,). Raises `CourseError` where their numbers differ."""
-    if alphas.shape != (len(operations),):
-        raise bad_input(tuple(alphas.shape), f"one α for each of {len(operations)} operations", "pass α of one edge")
-    weights = alphas.softmax(0)
-    return torch.stack([weight * op(x) for weight, op in zip(weights, operations, strict=True)]).sum(0)
 
 
 def argmax_operations(alphas: Tensor) -> tuple[int, ...]:
@@ -48,26 +35,9 @@ def strongest_edges(alphas: Tensor, k: int = 2, none: int | None = None) -> list
     return [(int(edge), int(operation[edge])) for edge in sorted(kept.tolist())]
 
 
-def enumerated_gradient(loss: SampledLoss, alphas: Tensor) -> Tensor:
-    """∇J exactly, from the loss of every choice: what the estimators below estimate. alphas: (operations,)."""
-    alphas = alphas.detach().clone().requires_grad_()
-    losses = loss(torch.eye(len(alphas), dtype=alphas.dtype)).detach()
-    return torch.autograd.grad((alphas.softmax(0) * losses).sum(), alphas)[0]
-
-
 def mixture_gradient(loss: SampledLoss, alphas: Tensor) -> Tensor:
     """∇ L(softmax(α)): the loss of the mean choice instead of the mean loss of a choice. Nothing is sampled."""
     return _through(loss, alphas, 1, lambda rows: rows.softmax(1))[0]
-
-
-def reinforce(
-    loss: SampledLoss, alphas: Tensor, samples: int, generator: torch.Generator, baseline: float = 0.0
-) -> Tensor:
-    """(L(z) − baseline) ∇ log p(z) for each sample (Williams 1992): unbiased for every baseline that does not look at
-    z; L need not be differentiable. Returns (samples, operations)."""
-    choices = _choices(alphas, samples, generator)
-    score = choices - alphas.softmax(0)
-    return (loss(choices).detach() - baseline)[:, None] * score
 
 
 def straight_through(loss: SampledLoss, alphas: Tensor, samples: int, generator: torch.Generator) -> Tensor:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nascourse.lessons.lesson_05.analysis import populations
 from nascourse.lessons.lesson_05.family import ancestors, family_depth, family_tree_scene
 from nascourse.lessons.lesson_05.flow import evolution_scene
 from nascourse.lessons.lesson_05.kinship import kinship_scene
 from nascourse.lessons.lesson_05.population import generation_scene
-from nascourse.search.evolution.evolution import Evolution, Generation, classical_ga, populations, regularized_evolution
+from nascourse.search.evolution.evolution import Evolution, Generation, classical_ga, regularized_evolution
 from nascourse.search.evolution.selection import Uniform
 from nascourse.search.evolution.update import DropOldest
 from nascourse.search.evolution.variation import half_of_each

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from nascourse.errors import CourseError
+from nascourse.lessons.lesson_05.analysis import populations
 from nascourse.lessons.lesson_05.explorers import FamilyTreeExplorer, KinshipExplorer
 from nascourse.lessons.lesson_05.family import ancestors, family_depth, family_tree_scene
 from nascourse.lessons.lesson_05.flow import evolution_scene
 from nascourse.lessons.lesson_05.kinship import genes, kinship_scene, origins
 from nascourse.lessons.lesson_05.population import DriftExplorer, GenerationExplorer, drift_scene, generation_scene
-from nascourse.search.evolution.evolution import Generation, classical_ga, populations, regularized_evolution
+from nascourse.search.evolution.evolution import Generation, classical_ga, regularized_evolution
 from nascourse.search.history import Evaluated, History
 from nascourse.search.loop import search
 from nascourse.spaces.base import Result, Trial
@@ -22,7 +23,7 @@ from nascourse.spaces.micro import MicroCell, MicroSpace
 from nascourse.spaces.mutators import swap_cells
 from nascourse.viz.items import Circle, Group, Line, Polygon, Text, flat
 from nascourse.viz.palette import MARK
-from nascourse.viz.plane import Plane, bulk, spread, ticks
+from nascourse.viz.plane import Plane, spread
 from tests.viz.test_dag import extent, groups
 
 SPACE = MicroSpace()
@@ -236,29 +237,3 @@ def test_explorers_start_where_they_are_told_and_refuse_an_empty_history(evolved
         GenerationExplorer(history, [])
     with pytest.raises(CourseError, match="without a child"):
         KinshipExplorer(History(history.rows[:6]))
-
-
-@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.81, 0.87), (-3.0, 41_000.0), (1e-5, 3e-5)])
-def test_ticks_are_round_few_and_inside(low: float, high: float) -> None:
-    marks = ticks(low, high)
-    steps = np.diff(marks)
-    assert low <= marks[0] < marks[-1] <= high
-    assert 2 <= len(marks) <= 7
-    mantissa = steps[0] / 10 ** math.floor(math.log10(steps[0]) + 1e-9)
-    assert steps == pytest.approx(steps[0])
-    assert min(abs(mantissa - k) for k in (1, 2, 5, 10)) < 1e-6
-
-
-def test_a_range_always_has_a_width() -> None:
-    assert spread([2.0, 2.0]) == (1.0, 3.0)
-    assert spread([math.nan]) == (0.0, 1.0)
-    assert spread([0.0, 1.0, math.inf], 0.1) == (-0.1, 1.1)
-
-
-def test_what_lies_far_below_does_not_squeeze_the_rest() -> None:
-    values = [0.80, 0.81, 0.82, 0.83, 0.84, 0.10, math.nan]
-    assert bulk(values) == [0.80, 0.81, 0.82, 0.83, 0.84]
-    assert bulk([0.1, 0.8, math.nan]) == [0.1, 0.8]  # too few to say
-    plane = Plane((0, 1), (0.79, 0.85), top=20, height=300)
-    assert plane.at(0, 0.10)[1] == plane.at(0, math.nan)[1] == 320
-    assert plane.at(0, 0.85)[1] == 20

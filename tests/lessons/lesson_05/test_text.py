@@ -11,9 +11,9 @@ from nascourse import evidence
 from nascourse.evaluation.tabular import TabularBenchmark
 from nascourse.evidence.ledger import Evidence
 from nascourse.evidence.statistics import difference, holm, mann_whitney_p
+from nascourse.lessons.lesson_05.analysis import diversity
 from nascourse.lessons.lesson_05.experiments import ARMS, exact
 from nascourse.search.evolution.evolution import regularized_evolution
-from nascourse.search.evolution.population import diversity
 from nascourse.search.loop import search
 from nascourse.search.random import RandomSearch
 from nascourse.spaces.base import Result, Trial

@@ -13,8 +13,9 @@ from nascourse.bootstrap import ROOT
 from nascourse.evidence.statistics import difference
 from nascourse.lessons.lesson_07 import experiments as lesson_07
 from nascourse.lessons.lesson_07 import problems
-from nascourse.search.gradient import bilevel, relax
+from nascourse.search.gradient import bilevel
 from tests.lessons.helpers import names_of
+from tests.search.gradient import estimators
 from tests.search.gradient.hypergradients import mixed_product, toy_problem
 
 NAME = "07_exact_hypergradient"
@@ -31,7 +32,7 @@ def lesson() -> dict[str, Any]:
 def test_the_lessons_mixed_operation_is_the_packages(lesson: dict[str, Any]) -> None:
     x, ops = lesson["x"], lesson["OPS"]
     alpha = torch.randn(len(ops), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert torch.allclose(lesson["mixed"](ops, x, alpha), relax.mixed(ops, x, alpha))
+    assert torch.allclose(lesson["mixed"](ops, x, alpha), estimators.mixed(ops, x, alpha))
 
 
 def test_the_lessons_cell_is_the_experiments(lesson: dict[str, Any]) -> None:
@@ -68,7 +69,7 @@ def test_the_lessons_product_is_the_packages(lesson: dict[str, Any]) -> None:
 def test_the_lessons_reinforce_is_the_packages(lesson: dict[str, Any]) -> None:
     loss, alpha = lesson["choice_loss"], lesson["alpha"]
     ours = lesson["reinforce"](alpha, 50, torch.Generator().manual_seed(4), 0.3)
-    assert torch.allclose(ours, relax.reinforce(loss, alpha, 50, torch.Generator().manual_seed(4), 0.3))
+    assert torch.allclose(ours, estimators.reinforce(loss, alpha, 50, torch.Generator().manual_seed(4), 0.3))
 
 
 # -- the filter cell --------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from nascourse.lessons.lesson_08.collapse import stop_by_eigenvalue
 from nascourse.lessons.lesson_08.exercises import derive_cell, epoch_to_keep, partial_channels, virtual_step
-from nascourse.search.gradient.collapse import stop_by_eigenvalue
 from nascourse.search.gradient.relax import strongest_edges
 from nascourse.spaces.cell import CELL_OPS
 

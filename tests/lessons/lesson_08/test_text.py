@@ -15,6 +15,7 @@ from nascourse.bootstrap import ROOT
 from nascourse.evidence.ledger import Evidence
 from nascourse.evidence.statistics import holm
 from nascourse.lessons.lesson_08 import experiments as lesson_08
+from nascourse.lessons.lesson_08.collapse import stop_by_eigenvalue, stop_by_skips
 from nascourse.lessons.lesson_08.experiments import (
     ARMS,
     ESTIMATORS,
@@ -24,7 +25,6 @@ from nascourse.lessons.lesson_08.experiments import (
     final_p,
     truth,
 )
-from nascourse.search.gradient.collapse import stop_by_eigenvalue, stop_by_skips
 from nascourse.search.gradient.darts import DartsSearch
 from nascourse.search.gradient.darts_config import PRESETS
 from nascourse.spaces.functions import canonical

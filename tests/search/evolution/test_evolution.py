@@ -11,16 +11,15 @@ import pytest
 from scipy import stats
 
 from nascourse.errors import CourseError
+from nascourse.lessons.lesson_05.analysis import diversity, populations, replay
 from nascourse.search.evolution.evolution import (
     Evolution,
     Generation,
     classical_ga,
     mu_plus_lambda,
-    populations,
     regularized_evolution,
-    replay,
 )
-from nascourse.search.evolution.population import Individual, best, diversity, worst
+from nascourse.search.evolution.population import Individual, best, worst
 from nascourse.search.evolution.selection import LinearRank, Tournament, Uniform
 from nascourse.search.evolution.update import DropOldest, DropWorst, DropWorstOrOldest, Generational, KeepAll, Update
 from nascourse.search.evolution.variation import AnyOf, half_of_each, one_decision

@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from nascourse.errors import CourseError
+from nascourse.lessons.lesson_05.analysis import takeover_time
 from nascourse.search.evolution.population import Individual
 from nascourse.search.evolution.selection import (
     FitnessProportional,
@@ -18,7 +19,6 @@ from nascourse.search.evolution.selection import (
     Selection,
     Tournament,
     Uniform,
-    takeover_time,
 )
 from nascourse.spaces.micro import MicroCell
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from nascourse.errors import CourseError
+from nascourse.lessons.lesson_08.collapse import BetaDecay
 from nascourse.runs import checkpoint
 from nascourse.runs.runner import CHECKPOINT
 from nascourse.search.gradient import darts as darts_run
-from nascourse.search.gradient.collapse import BetaDecay
 from tests.search.gradient.test_darts import same, search
 
 

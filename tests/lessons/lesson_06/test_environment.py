@@ -14,8 +14,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import RecordEpisodeStatistics
 
 from nascourse.errors import CourseError
+from nascourse.lessons.lesson_06.environment import ArchitectureEnv
 from nascourse.search.reinforcement.controller import Extent
-from nascourse.search.reinforcement.environment import ArchitectureEnv
 from nascourse.spaces.base import Result, SearchSpace, Trial
 from nascourse.spaces.cell import CellSpace
 from nascourse.spaces.micro import MicroCell, MicroSpace
@@ -155,7 +155,7 @@ def test_without_gymnasium_one_line_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['gymnasium'] = None\n"
         "import nascourse.search.reinforcement.reinforce\n"
-        "try:\n    import nascourse.search.reinforcement.environment\n"
+        "try:\n    import nascourse.lessons.lesson_06.environment\n"
         "except ValueError as error:\n    print(error)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

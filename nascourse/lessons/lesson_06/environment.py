@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import bad_input
+from ...search.evaluating import evaluate
+from ...search.reinforcement.controller import Extent
 from ...spaces.base import A, Evaluation, SearchSpace, Trial
-from ..evaluating import evaluate
-from .controller import Extent
 
 try:
     import gymnasium

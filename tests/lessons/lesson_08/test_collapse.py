@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nascourse.errors import CourseError
-from nascourse.search.gradient.collapse import (
+from nascourse.lessons.lesson_08.collapse import (
     BetaDecay,
     select_by_perturbation,
     stop_by_eigenvalue,
