@@ -1,6 +1,6 @@
 """Child processes that are there at once: forked by a server that has imported torch a single time for all of them.
 
-Spawned ones, as the package makes them, need two to three seconds each; that those work, `tests.runs` shows.
+Spawned ones, as the package makes them, need up to five seconds each; that those work, `tests.runs` shows.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing import context
 
 from nascourse.runs import executors
 
 PATIENCE = 120
+SERVES = hasattr(context, "ForkServerContext")  # not on Windows
 
 
-class Child(ForkServerProcess):
-    """With the environment of the moment at which it was made, like one that is spawned."""
+class Child(context.ForkServerProcess if SERVES else context.SpawnProcess):  # type: ignore[misc]
+    """With the environment of the moment at which it was begun, like one that is spawned."""
 
     @classmethod
     def begin(cls, function: Callable[..., object], *arguments: object) -> Child:
@@ -27,13 +28,23 @@ class Child(ForkServerProcess):
         return child
 
     def start(self) -> None:
+        if SERVES:
+            from multiprocessing.forkserver import _forkserver
+
+            _forkserver.set_forkserver_preload(["tests.preloaded"])
+            _forkserver.ensure_running()
+            names = ("_forkserver_address", "_forkserver_authkey")
+            self._server = {name: value for name, value in vars(_forkserver).items() if name in names}
         self._environment = dict(os.environ)
-        CHILDREN.set_forkserver_preload(["tests.preloaded"])
         super().start()
 
     def run(self) -> None:
         os.environ.clear()
         os.environ.update(self._environment)
+        if SERVES:  # the children of a child are made by the same server
+            from multiprocessing.forkserver import _forkserver
+
+            vars(_forkserver).update(self._server, ensure_running=lambda: None, set_forkserver_preload=lambda _: None)
         super().run()
 
     def kill_when(self, reached: Callable[[], bool], pause: float = 0) -> None:
@@ -52,8 +63,8 @@ class Child(ForkServerProcess):
         return self.exitcode == -signal.SIGKILL
 
 
-class Children(ForkServerContext):
-    Process = Child  # type: ignore[assignment]
+class Children(context.ForkServerContext if SERVES else context.SpawnContext):  # type: ignore[misc]
+    Process = Child
 
 
 CHILDREN = Children()

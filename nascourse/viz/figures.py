@@ -143,8 +143,3 @@ def line_style(style: Style, width: float) -> dict[str, Any]:
     """Keywords of a line so many points wide in this style, for `Axes.plot`; Matplotlib counts dashes in widths."""
     dash = (0.0, tuple(length / width for length in style.dash)) if style.dash else "-"
     return {"color": style.color, "linewidth": width, "linestyle": dash}
-
-
-def line_dash(style: Style, width: float) -> str | tuple[float, tuple[float, ...]]:
-    """The style's dash for a line of so many points; Matplotlib counts in line widths."""
-    return (0.0, tuple(length / width for length in style.dash)) if style.dash else "-"

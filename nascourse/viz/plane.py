@@ -93,7 +93,7 @@ class Plane:
         return [
             *drawn,
             Text(self.left + self.width / 2, self.bottom + 36, xlabel),
-            Text(16, self.top + self.height / 2, ylabel, turn=-90),
+            Text(self.left - 48, self.top + self.height / 2, ylabel, turn=-90),
         ]
 
     def now(self, x: float) -> Line:

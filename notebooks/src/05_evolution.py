@@ -32,20 +32,20 @@ import torch
 from nascourse import CourseError, evidence, pick_device
 from nascourse.lessons import check, hint, setup, solution
 from nascourse.lessons.lesson_05 import (
-    diversity,
-    populations,
-    takeover_time,
     ARMS,
     DriftExplorer,
     FamilyTreeExplorer,
     GenerationExplorer,
     KinshipExplorer,
     curves,
+    diversity,
     drop_worst,
     evolution_scene,
     exact,
     origins,
+    populations,
     real_search,
+    takeover_time,
 )
 from nascourse.viz import chart, regret_curves, series_style, show
 

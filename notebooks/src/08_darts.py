@@ -34,7 +34,6 @@ from nascourse.data import batches, find
 from nascourse.lessons import check, hint, setup, solution
 from nascourse.lessons.lesson_07 import darts_panels
 from nascourse.lessons.lesson_08 import (
-    top_eigenvalue,
     ARMS,
     ESTIMATORS,
     AlphaEvolutionExplorer,
@@ -45,6 +44,7 @@ from nascourse.lessons.lesson_08 import (
     final_p,
     gradient_quality,
     strip_plot,
+    top_eigenvalue,
     truth,
 )
 from nascourse.viz import cell_scene, show

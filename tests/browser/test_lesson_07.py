@@ -10,11 +10,11 @@ from tests.browser.driver import NotebookPage
 
 EDGE = """\
 import numpy as np
-from nascourse.lessons.lesson_07.relaxation_explorer import RelaxationExplorer
+from nascourse.lessons.lesson_07 import RelaxationExplorer
 RelaxationExplorer(["skip", "flat"], np.stack([np.eye(14), np.ones((14, 14))]), [1.0, 0.0])
 """
 WALK = """\
-from nascourse.lessons.lesson_07.bilevel_explorer import BilevelExplorer
+from nascourse.lessons.lesson_07 import BilevelExplorer
 BilevelExplorer(xi=0.25)
 """
 

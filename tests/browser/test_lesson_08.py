@@ -12,7 +12,7 @@ SEARCH = """\
 import numpy as np
 from nascourse.search.gradient.alpha_history import AlphaHistory
 from nascourse.spaces.cell import CELL_OPS
-from nascourse.lessons.lesson_08.explorer import AlphaEvolutionExplorer
+from nascourse.lessons.lesson_08 import AlphaEvolutionExplorer
 edges = tuple((i, j) for j in range(2, 6) for i in range(j))
 drift = np.random.default_rng(0).normal(size=(2, 1, 14, 8)) * np.linspace(0, 1.5, 61)[:, None, None]
 alphas = dict(zip(("normal", "reduce"), drift.astype(np.float32)))

@@ -7,9 +7,9 @@ from ...rooms import face
 if TYPE_CHECKING:
     from .analysis import diversity, populations, replay, takeover_time
     from .experiments import ARMS, curves, drop_worst, exact, real_search
-    from .explorers import FamilyTreeExplorer, KinshipExplorer
+    from .family import FamilyTreeExplorer
     from .flow import evolution_scene
-    from .kinship import origins
+    from .kinship import KinshipExplorer, origins
     from .population import DriftExplorer, GenerationExplorer
 
 __all__ = face(__name__)

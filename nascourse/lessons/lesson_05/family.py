@@ -5,37 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import networkx as nx
+
 from ...search.history import History
 from ...viz.compose import moved_all
-from ...viz.items import Group, Item, Line, Text, marker
-from ...viz.layout import BEND, Strand, layered_layout
+from ...viz.explorer import Explorer, State
+from ...viz.items import Group, Item, Line, Point, Text, marker
+from ...viz.layout import BEND, Level, Strand, layered_layout
 from ...viz.palette import INK, MUTED, OPERATIONS, operation_style
 from ...viz.scene import Scene
-from .kinship import gene_tile, genes, origins
+from .kinship import gene_tile, genes, origins, slider
 
 _MARGIN, _CAPTION = 20.0, 30.0
 _LEGEND = (190.0, 320.0)
 
 
+def lineage(history: History[Any]) -> nx.DiGraph:
+    """All trials, an edge from each to each of its parents."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from(range(len(history)))
+    graph.add_edges_from((row.trial.number, parent) for row in history for parent in row.trial.parents)
+    return graph
+
+
 def ancestors(history: History[Any], number: int, depth: int) -> dict[int, tuple[int, ...]]:
     """Trial ``number`` and its ancestors, ``depth`` generations back: each with its parents, the last without."""
-    family: dict[int, tuple[int, ...]] = {}
-    generation = {number}
-    for back in range(depth + 1):
-        older: set[int] = set()
-        for one in sorted(generation - set(family)):
-            family[one] = history[one].trial.parents if back < depth else ()
-            older.update(family[one])
-        generation = older
-    return family
+    back = nx.single_source_shortest_path_length(lineage(history), number, cutoff=depth)
+    nearest_first = sorted(back, key=lambda one: (back[one], one))
+    return {one: history[one].trial.parents if back[one] < depth else () for one in nearest_first}
 
 
 def family_depth(history: History[Any], number: int) -> int:
     """How many generations the family tree of trial ``number`` goes back."""
-    depth: dict[int, int] = {}
-    for row in history:
-        depth[row.trial.number] = 1 + max((depth[parent] for parent in row.trial.parents), default=-1)
-    return depth[number]
+    graph = lineage(history)
+    return int(nx.dag_longest_path_length(graph.subgraph(nx.descendants(graph, number) | {number})))
 
 
 def family_tree_scene(history: History[Any], number: int, depth: int = 6) -> Scene:
@@ -66,7 +69,7 @@ def family_tree_scene(history: History[Any], number: int, depth: int = 6) -> Sce
     return Scene(layout.height + 3 * _MARGIN + _LEGEND[0], tall, (*body, *legend), _describe(history, number, family))
 
 
-def _line(start: tuple[float, float], end: tuple[float, float], levels: tuple[tuple[float, float, float], ...]) -> Line:
+def _line(start: Point, end: Point, levels: tuple[Level, ...]) -> Line:
     """From a parent's foot to a child's head, upright where it passes other generations."""
     if len(levels) == 1:  # the next generation: nothing is in between
         half = (end[1] - start[1]) / 2
@@ -140,3 +143,21 @@ def _describe(history: History[Any], number: int, family: Mapping[int, tuple[int
         f"back to {start}. The first in the picture is trial {min(family)} with accuracy "
         f"{history[min(family)].result.accuracy:.4f}."
     )
+
+
+class FamilyTreeExplorer(Explorer):
+    """The ancestors of any trial, the winner's at first, and how far back they are shown."""
+
+    def __init__(self, history: History[Any], number: int | None = None, depth: int = 3) -> None:
+        self._history = history
+        deepest = int(nx.dag_longest_path_length(lineage(history)))
+        start = history.best.trial.number if number is None else number
+        super().__init__(
+            {
+                "trial": slider("trial", start, len(history) - 1),
+                "depth": slider("generations", min(depth, deepest), max(deepest, 1)),
+            }
+        )
+
+    def render(self, state: State) -> Scene:
+        return family_tree_scene(self._history, state["trial"], state["depth"])

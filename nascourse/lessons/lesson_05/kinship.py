@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ipywidgets import IntSlider, Layout
+
+from ...errors import bad_input
+from ...search.history import History
 from ...spaces.graph import cell_of, cells_of
 from ...viz.cells import cell_scene
 from ...viz.compose import above, beside
-from ...viz.items import Box, Item, Text, marker
+from ...viz.explorer import Explorer, State
+from ...viz.items import Box, Item, Text, marker, star
 from ...viz.palette import INK, MARK, MUTED, operation_style
 from ...viz.scene import Scene
 
@@ -105,7 +110,31 @@ def gene_tile(gene: Gene, left: float, y: float, width: float, label: bool = Fal
     items.append(marker(style.marker, at, y, 9, style.color))
     if label:
         items.append(Text(at + 9, y, style.label, 11, anchor="start"))
-    if new:
-        x = left + width
-        items += [marker("*", x, top, 15, INK), marker("*", x, top, 8, MARK)]
-    return items
+    return [*items, *star(left + width, top, 15)] if new else items
+
+
+class KinshipExplorer(Explorer):
+    """A child and its parents, what it has of whom and what is new. The slider runs through all who have parents."""
+
+    def __init__(self, history: History[Any], child: int | None = None) -> None:
+        self._history = history
+        self._children = [row.trial.number for row in history if row.trial.parents]
+        if not self._children:
+            raise bad_input("a history without a child", "a search that went beyond its founders", "raise the budget")
+        at = self._children.index(child) if child in self._children else 0
+        super().__init__({"child": slider("child no.", at, len(self._children) - 1)})
+
+    def render(self, state: State) -> Scene:
+        number = self._children[state["child"]]
+        parents = self._history[number].trial.parents
+        return kinship_scene(self._named(number), [self._named(parent) for parent in parents])
+
+    def _named(self, number: int) -> tuple[str, Any]:
+        row = self._history[number]
+        return f"trial {number}, accuracy {row.result.accuracy:.4f}", row.trial.arch
+
+
+def slider(description: str, value: int, last: int) -> IntSlider:
+    """A slider from 0 to ``last``, of the explorers of families."""
+    style, layout = {"description_width": "76px"}, Layout(width="280px")
+    return IntSlider(value, min=0, max=last, description=description, style=style, layout=layout)

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from .bilevel import BilevelExplorer
     from .experiments import FILTERS, descend, enumerated, filter_problem, solved_loss
     from .problems import ridge_problem
-    from .relaxation import darts_panels, relaxation_panels
-    from .relaxation_explorer import RelaxationExplorer
+    from .relaxation import RelaxationExplorer, darts_panels, relaxation_panels
 
 __all__ = face(__name__)

@@ -14,7 +14,7 @@ from ...viz.plane import Plane, number, series_key
 from ...viz.scene import Scene
 from .problems import toy_path
 
-PLANE = Plane((0.0, 4.5), (-2.5, 4.5), left=56, top=24, width=440, height=380)
+PLANE = Plane((0.0, 4.5), (-2.5, 4.5), left=64, top=24, width=440, height=380)
 """The part of the plane of α and w that is drawn."""
 STEPS = 60
 _LEVELS = (-7, -5, -3, -1, 0, 1, 3, 5, 7)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
+from ipywidgets import FloatSlider, Layout
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import bad_input
@@ -14,8 +15,10 @@ from ...spaces.micro import MICRO_EDGES, MICRO_OPS, MicroCell
 from ...viz.cells import cell_scene
 from ...viz.compose import above
 from ...viz.dag import DagEdge, DagNode, dag_scene
-from ...viz.items import Box, Group, Item, Line, Text, marker, text_width
-from ...viz.palette import CARD, INK, MARK, MUTED, RULE, SERIES, operation_style
+from ...viz.explorer import Explorer, State
+from ...viz.items import Box, Group, Item, Line, Text, star, text_width
+from ...viz.palette import CARD, INK, MUTED, RULE, SERIES, operation_style
+from ...viz.plane import number
 from ...viz.scene import Scene
 
 _NODES = (DagNode("0", "image", "box"), DagNode("1"), DagNode("2", "output", "box"))
@@ -23,6 +26,7 @@ _MICRO_NODES = (DagNode("0", "input 0", "box"), DagNode("1"), DagNode("2"), DagN
 _PAIRS = ((0, 1), (0, 2), (1, 2))
 _SHADES = 16
 _LAP = 0.6
+SHARPEN, SHIFT = "sharpen", "shift"
 
 
 def relaxation_panels(alphas: ArrayLike, names: Sequence[str], styles: Mapping[str, str], unknown: str = "?") -> Scene:
@@ -132,13 +136,13 @@ def mixed_output_scene(names: Sequence[str], outputs: ArrayLike, alphas: Sequenc
         items += [
             Text(18, y + 21, name, 12, INK, "start", bold=chosen),
             _pixels(pictures[k], 81, y, 3, white),
-            Text(146, y + 21, f"{alphas[k]:.1f}".replace("-", "−"), 12),
+            Text(146, y + 21, number(alphas[k], ".1f"), 12),
             Box(180, y + 11, 150, 20, fill=CARD, stroke=RULE, line=1),
             Box(180, y + 11, max(150 * float(weights[k]), 0.5), 20, fill=SERIES[1 if chosen else 0].color),
             Text(338, y + 21, f"{weights[k]:.2f}", 12, anchor="start", bold=chosen),
         ]
         if chosen:
-            items += [marker("*", 382, y + 21, 17, INK), marker("*", 382, y + 21, 9, MARK)]
+            items += star(382, y + 21, 17)
     size = 8
     side = size * pictures.shape[1]
     left, top = 446, 38
@@ -190,3 +194,34 @@ def _pixels(image: NDArray[np.float64], x: float, y: float, size: int, white: fl
                 items.append(Box(x + column * size, y + row * size, length * size + right, size + down, fill=fill))
             column += length
     return Group(tuple(items))
+
+
+class RelaxationExplorer(Explorer):
+    """A slider for the α of each operation, one that multiplies all of them and one that is added to all.
+
+    names: of the operations, also of their controls; outputs: (operations, height, width), what each makes of the
+    image; alphas: where the sliders start.
+    """
+
+    def __init__(self, names: Sequence[str], outputs: ArrayLike, alphas: Sequence[float] | None = None) -> None:
+        self._names, self._outputs = tuple(names), np.asarray(outputs, dtype=float)
+        start = alphas if alphas is not None else [0.0] * len(names)
+        controls = {name: _slider(name, value, -3, 3) for name, value in zip(names, start, strict=True)}
+        super().__init__(controls | {SHARPEN: _slider("all times", 1, 0, 8), SHIFT: _slider("all plus", 0, -5, 5)})
+
+    def render(self, state: State) -> Scene:
+        alphas = [state[SHARPEN] * state[name] + state[SHIFT] for name in self._names]
+        return mixed_output_scene(self._names, self._outputs, alphas)
+
+
+def _slider(description: str, value: float, low: float, high: float) -> FloatSlider:
+    return FloatSlider(
+        value,
+        min=low,
+        max=high,
+        step=0.1,
+        description=description,
+        readout_format=".1f",
+        style={"description_width": "70px"},
+        layout=Layout(width="260px"),
+    )

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from ipywidgets import HBox, Layout, ToggleButtons
 from numpy.typing import NDArray
 
 from ...errors import bad_input
 from ...search.gradient.alpha_history import AlphaHistory
 from ...spaces.graph import CellGraph, cell_of
 from ...viz.compose import moved_all
+from ...viz.explorer import Explorer, State, player
 from ...viz.items import Box, Group, Item, Line, Text, marker
-from ...viz.palette import CARD, INK, MUTED, RULE, SERIES, Style, ink_on, operation_style
-from ...viz.plane import Plane, spread
+from ...viz.palette import CARD, INK, MUTED, RULE, SERIES, ink_on, operation_style
+from ...viz.plane import Plane, series_key, spread
 from ...viz.scene import Scene
 from .staircase import PITCH, staircase_items
 
@@ -194,28 +196,16 @@ def _curves(film: AlphaFilm, place: int, top: float, width: float) -> Iterator[I
     for left, ylabel, curves in charts:
         values = [float(v) for series in curves.values() for v in series]
         values += [0.0, 4.0] if curves is film.skips else []  # whole numbers on the scale
-        plane = Plane(reach, spread(values, 0.12), 76, top + 22, half - 98, _PLOT)
-        drawn: list[Item] = plane.frame("step", ylabel)
-        now = plane.at(float(history.steps[place]), plane.y[0])[0]
-        drawn.append(Line(((now, plane.top), (now, plane.top + plane.height)), INK, 1.2, (2, 3)))
+        plane = Plane(reach, spread(values, 0.12), left + 72, top + 22, half - 94, _PLOT)
+        yield from (*plane.frame("step", ylabel), plane.now(float(history.steps[place])))
         for k, (kind, series) in enumerate(curves.items()):
             style = SERIES[k]
             points = tuple(plane.at(float(s), float(v)) for s, v in zip(steps, series, strict=True))
             if len(points) > 1:
-                drawn.append(Line(points, style.color, 1.8, style.dash))
-            x, y = points[at]
-            drawn += [marker(style.marker, x, y, 13, CARD), marker(style.marker, x, y, 10, style.color)]
+                yield Line(points, style.color, 1.8, style.dash)
+            yield from (marker(style.marker, *points[at], size, fill) for size, fill in ((13, CARD), (10, style.color)))
             if len(curves) > 1:
-                drawn += _key(76 + 130 * k, top + 8, style, film.titles[kind])
-        yield from moved_all(drawn, left, 0)
-
-
-def _key(x: float, y: float, style: Style, name: str) -> list[Item]:
-    return [
-        Line(((x, y), (x + 28, y)), style.color, 1.8, style.dash),
-        marker(style.marker, x + 14, y, 8, style.color),
-        Text(x + 34, y, name, 11, anchor="start"),
-    ]
+                yield from series_key(plane.left + 140 * k, top + 8, style, film.titles[kind])
 
 
 def _count(n: int, what: str) -> str:
@@ -235,3 +225,25 @@ def _sentence(film: AlphaFilm, place: int, kind: str, kept: Mapping[int, str], s
         f"{film.titles[kind].capitalize()} after {steps}: mean entropy {entropy}, and what would be derived, "
         f"{', '.join(edges)}, has {_count(skips, 'skip connection')}{whole}."
     )
+
+
+class AlphaEvolutionExplorer(Explorer):
+    """α at each recorded step, what would be derived from it, and a switch between the kinds of cells. ``place``: where
+    the player stands at first, the end where left out."""
+
+    def __init__(self, history: AlphaHistory, place: int | None = None) -> None:
+        self._film = AlphaFilm.of(history)
+        start = len(history) - 1 if place is None else place
+        play, slider = player(len(history), "step", 80, start=start, width=420)
+        play.step = max(1, len(history) // 250)  # a longer search does not play longer
+        slider.readout = False  # the picture says how many steps that is
+        controls: dict[str, Any] = {"place": slider}
+        panel: list[Any] = [HBox([slider, play])]
+        if len(history.kinds) > 1:
+            names = [(self._film.titles[kind], kind) for kind in history.kinds]
+            controls["kind"] = ToggleButtons(options=names, style={"button_width": "120px"})
+            panel = [HBox([*panel[0].children, controls["kind"]], layout=Layout(flex_flow="row wrap"))]
+        super().__init__(controls, panel, room=640)
+
+    def render(self, state: State) -> Scene:
+        return alpha_scene(self._film, state["place"], state.get("kind", self._film.history.kinds[0]))

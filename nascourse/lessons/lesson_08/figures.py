@@ -19,7 +19,7 @@ from ...errors import bad_input
 from ...evidence.statistics import average
 from ...search.gradient.alpha_history import AlphaHistory
 from ...spaces.graph import cell_of
-from ...viz.figures import blank, chart, dress, line_dash, series_style
+from ...viz.figures import blank, chart, dress, line_style, series_style
 from ...viz.palette import CARD, INK, MUTED, SERIES, Style, operation_style
 
 
@@ -59,14 +59,13 @@ def alpha_trajectories(history: AlphaHistory, kind: str, width: float = 860) -> 
     corner = figure.add_subplot(grid[0, -2 if columns > 3 else -1 :])
     corner.axis("off")
     for style in map(operation_style, history.ops):
-        corner.plot([], [], color=style.color, linewidth=1.8, linestyle=line_dash(style, 1.8), label=style.label)
+        corner.plot([], [], **line_style(style, 1.8), label=style.label)
     corner.legend(frameon=False, fontsize=9, handlelength=3.4, loc="upper right", ncols=2 if columns > 3 else 1)
     return figure
 
 
 def _operation_line(axes: Axes, x: ArrayLike, y: ArrayLike, style: Style, chosen: bool) -> None:
-    width = 2.6 if chosen else 1.4
-    axes.plot(x, y, color=style.color, linewidth=width, linestyle=line_dash(style, width), zorder=3 if chosen else 2)
+    axes.plot(x, y, **line_style(style, 2.6 if chosen else 1.4), zorder=3 if chosen else 2)
 
 
 def stacked_curves(
@@ -243,9 +242,7 @@ def _curve(
     axes.plot(
         times,
         np.nanmean(runs, 0) if measured.any() else [],
-        color=style.color,
-        linewidth=2,
-        linestyle=line_dash(style, 2),
+        **line_style(style, 2),
         marker=style.marker,
         markersize=5,
         markevery=max(1, len(times) // 12),

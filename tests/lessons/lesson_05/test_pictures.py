@@ -9,10 +9,9 @@ import pytest
 
 from nascourse.errors import CourseError
 from nascourse.lessons.lesson_05.analysis import populations
-from nascourse.lessons.lesson_05.explorers import FamilyTreeExplorer, KinshipExplorer
-from nascourse.lessons.lesson_05.family import ancestors, family_depth, family_tree_scene
+from nascourse.lessons.lesson_05.family import FamilyTreeExplorer, ancestors, family_depth, family_tree_scene
 from nascourse.lessons.lesson_05.flow import evolution_scene
-from nascourse.lessons.lesson_05.kinship import genes, kinship_scene, origins
+from nascourse.lessons.lesson_05.kinship import KinshipExplorer, genes, kinship_scene, origins
 from nascourse.lessons.lesson_05.population import DriftExplorer, GenerationExplorer, drift_scene, generation_scene
 from nascourse.search.evolution.evolution import Generation, classical_ga, regularized_evolution
 from nascourse.search.history import Evaluated, History

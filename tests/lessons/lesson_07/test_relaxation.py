@@ -7,8 +7,13 @@ import pytest
 from scipy.special import softmax as scipy_softmax
 
 from nascourse.errors import CourseError
-from nascourse.lessons.lesson_07.relaxation import discretization_error, mixed_output_scene, relaxation_panels, softmax
-from nascourse.lessons.lesson_07.relaxation_explorer import RelaxationExplorer
+from nascourse.lessons.lesson_07.relaxation import (
+    RelaxationExplorer,
+    discretization_error,
+    mixed_output_scene,
+    relaxation_panels,
+    softmax,
+)
 from nascourse.viz.items import Box, Line, Text, flat, text_width
 from nascourse.viz.scene import Scene
 

@@ -11,8 +11,7 @@ from scipy.special import softmax
 from scipy.stats import entropy
 
 from nascourse.errors import CourseError
-from nascourse.lessons.lesson_08.alpha import AlphaFilm, alpha_scene
-from nascourse.lessons.lesson_08.explorer import AlphaEvolutionExplorer
+from nascourse.lessons.lesson_08.alpha import AlphaEvolutionExplorer, AlphaFilm, alpha_scene
 from nascourse.search.gradient.alpha_history import AlphaHistory
 from nascourse.spaces.cell import CELL_OPS
 from nascourse.spaces.micro import MICRO_EDGES, MICRO_OPS
