@@ -23,8 +23,8 @@ def steps(root: Path) -> list[tuple[str, list[str]]]:
         ("ruff check", [*run, "ruff", "check", "."]),
         ("ruff format", [*run, "ruff", "format", "--check", "."]),
         ("mypy", [*run, "mypy"]),
-        ("browser tests", [*run, "pytest", "tests/browser"]),
-        ("unit tests", [*run, "pytest", "tests", "--ignore=tests/browser", "-n", "2"]),
+        # one process begins with the browser tests, which mostly wait, and stays with them; the other has the rest
+        ("tests", [*run, "pytest", "tests", "-n", "2", "--dist", "worksteal"]),
     ]
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     strict = strict_notebooks(notebooks)

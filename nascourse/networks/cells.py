@@ -86,20 +86,20 @@ class AuxiliaryHead(nn.Module):
 
 
 def stacked(
-    make: Callable[[int, int, int, bool, bool], Any], cells: int, channels: int, c_last: int, shrunk: bool
+    make: Callable[[str, int, int, int, bool, bool], Any], cells: int, channels: int, c_last: int, shrunk: bool
 ) -> tuple[list[Any], int]:
     """``cells`` cells and the channels that leave the last. Those at `reduction_places` reduce and double the channels.
 
-    make: (c_before, c_last, channels, reduction, after_reduction) -> a cell, whose ``channels`` leave it; shrunk: the
-    first cell's inputs differ in size. Raises `CourseError` for no cell at all.
+    make: ("normal" or "reduce", c_before, c_last, channels, reduction, after_reduction) -> a cell, whose ``channels``
+    leave it; shrunk: the first cell's inputs differ in size. Raises `CourseError` for no cell at all.
     """
     if cells < 1:
         raise bad_input(cells, "at least one cell", "ask for a deeper network")
     c_before, made = c_last, []
     for place in range(cells):
         reduction = place in reduction_places(cells)
-        channels *= 2 if reduction else 1
-        made.append(part("reduce" if reduction else "normal", make(c_before, c_last, channels, reduction, shrunk)))
+        kind, channels = ("reduce", 2 * channels) if reduction else ("normal", channels)
+        made.append(part(kind, make(kind, c_before, c_last, channels, reduction, shrunk)))
         c_before, c_last, shrunk = c_last, made[-1].channels, reduction
     return made, c_last
 
@@ -139,9 +139,8 @@ class CellNetwork(nn.Module):
         self.drop_path, self.stem = drop_path, stem
         self.stems, c_last = stems(stem, channels, in_channels)
 
-        def cell(c_before: int, c_last: int, channels: int, reduction: bool, shrunk: bool) -> CellModule:
-            kind = genotype.reduce if reduction else genotype.normal
-            return CellModule(kind, c_before, c_last, channels, reduction, shrunk)
+        def cell(kind: str, *at: Any) -> CellModule:
+            return CellModule(getattr(genotype, kind), *at)
 
         made, c_last = stacked(cell, cells, channels, c_last, stem == "imagenet")
         self.cells = nn.ModuleList(made)

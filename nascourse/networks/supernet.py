@@ -106,7 +106,7 @@ class CellSupernet(Supernet):
         self.edges = tuple((i, j) for j in range(INPUTS, INPUTS + space.nodes) for i in range(j))
         self.stems, c_last = stems(stem, channels, in_channels)
 
-        def cell(c_before: int, c_last: int, channels: int, reduction: bool, shrunk: bool) -> _PreparedCell:
+        def cell(_: str, c_before: int, c_last: int, channels: int, reduction: bool, shrunk: bool) -> _PreparedCell:
             stride = 2 if reduction else 1
             mixed = MixedCell(self.edges, self.ops, channels, INPUTS, stride, pool_norm=True, partial=partial)
             preprocess = preprocessing(c_before, c_last, channels, shrunk, affine=False)

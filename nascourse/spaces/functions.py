@@ -30,10 +30,7 @@ def formula(cell: MicroCell) -> Formula:
     """The cell as a formula, its live convolutions numbered in the order of their edges."""
     nodes: list[Counter[tuple[int, int]]] = [Counter({(0, 0): 1}), Counter(), Counter(), Counter()]
     convs: list[tuple[str, Terms]] = []
-    live = set(cell.live_edges())
-    for i, j, op in sorted(cell.edges(), key=lambda edge: edge[1]):
-        if (i, j, op) not in live:
-            continue
+    for i, j, op in sorted(cell.live_edges(), key=lambda edge: edge.target):
         if op == "skip_connect":
             nodes[j].update(nodes[i])
         elif op == "avg_pool_3x3":

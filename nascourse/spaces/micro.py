@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
 
-from ..errors import bad_input
+from ..errors import CourseError, bad_input
 from .base import SearchSpace, checked_fields
 from .graph import CellGraph, Edge, EdgeOptions, cell_of
 
@@ -70,13 +70,10 @@ class MicroCell:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MicroCell:
         ops = checked_fields(data, cls.kind, 1, {"ops": list})["ops"]
-        if len(ops) != len(MICRO_EDGES):
-            raise bad_input(f"ops of length {len(ops)}", "field 'ops' with six operations", "repair 'ops' in the JSON")
-        if wrong := [op for op in ops if op not in MICRO_OPS]:
-            raise bad_input(
-                f"ops with {wrong[0]!r}", f"field 'ops' out of {', '.join(MICRO_OPS)}", "repair 'ops' in the JSON"
-            )
-        return cls(tuple(ops))
+        try:
+            return cls(tuple(ops))
+        except CourseError as error:
+            raise CourseError(f"field 'ops': {error}") from None
 
     def edges(self) -> Iterator[Edge]:
         """(source, target, operation) of each edge, as written."""

@@ -1,4 +1,5 @@
-"""The plumbing itself: in JupyterLab a slider moved by keyboard and by mouse changes the picture beside it."""
+"""The plumbing itself: in JupyterLab a slider moved by keyboard and by mouse changes the picture beside it; what goes
+wrong in a cell or on the page is seen; and a test finds nothing of the one before."""
 
 from __future__ import annotations
 
@@ -46,3 +47,29 @@ def test_a_slider_changes_the_picture(nbpage: NotebookPage) -> None:
 def test_a_failing_cell_is_seen(nbpage: NotebookPage) -> None:
     nbpage.open(["import sys; print('only a warning', file=sys.stderr)", "1 / 0"]).run_all()
     assert nbpage.errors() == ["ZeroDivisionError: division by zero"]
+
+
+BROKEN = """\
+import anywidget
+class Broken(anywidget.AnyWidget):
+    _esm = "export default { render() { throw new Error('no picture'); } }"
+Broken()
+"""
+
+
+def test_a_widget_that_cannot_be_drawn_is_seen(nbpage: NotebookPage) -> None:
+    nbpage.open([BROKEN]).run_all()
+    assert nbpage.errors() == []
+    nbpage.page.evaluate("() => console.error('said')")
+    assert nbpage.page_errors == ["no picture"]
+    assert nbpage.console_errors[-1] == "said"
+    nbpage.begin()  # all this was wanted
+
+
+def test_nothing_is_left_of_the_test_before(nbpage: NotebookPage) -> None:
+    nbpage.open([SLIDER, "left = 3"]).run_all()
+    nbpage.begin()
+    nbpage.open(["left", "import ipywidgets; print(len(ipywidgets.Widget.widgets), 'widgets')"]).run_all()
+    assert nbpage.errors() == ["NameError: name 'left' is not defined"]
+    nbpage.run_cell(1)
+    expect(nbpage.output(1)).to_contain_text("0 widgets")

@@ -35,12 +35,6 @@ def ancestors(history: History[Any], number: int, depth: int) -> dict[int, tuple
     return {one: history[one].trial.parents if back[one] < depth else () for one in nearest_first}
 
 
-def family_depth(history: History[Any], number: int) -> int:
-    """How many generations the family tree of trial ``number`` goes back."""
-    graph = lineage(history)
-    return int(nx.dag_longest_path_length(graph.subgraph(nx.descendants(graph, number) | {number})))
-
-
 def family_tree_scene(history: History[Any], number: int, depth: int = 6) -> Scene:
     """The ancestors of trial ``number``, at most ``depth`` generations back: a row of tiles for each, one tile an edge
     of its architecture; what no parent had carries a halo and a star. Lines lead from parents to children."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nascourse.lessons.lesson_05.analysis import populations
-from nascourse.lessons.lesson_05.family import ancestors, family_depth, family_tree_scene
+from nascourse.lessons.lesson_05.family import ancestors, family_tree_scene
 from nascourse.lessons.lesson_05.flow import evolution_scene
 from nascourse.lessons.lesson_05.kinship import kinship_scene
 from nascourse.lessons.lesson_05.population import generation_scene
@@ -162,11 +162,15 @@ def has_marks(edge: Group) -> bool:
     return halo
 
 
+def generations_back(history: History[Any], number: int) -> int:
+    return max((1 + generations_back(history, parent) for parent in history[number].trial.parents), default=0)
+
+
 @pytest.mark.parametrize("run", ["micro", "cells"], indirect=True)
 def test_the_family_tree_marks_what_no_parent_has_and_no_others(run: Recorded) -> None:
     history, _ = run
-    number = max(range(len(history)), key=lambda one: family_depth(history, one))
-    for depth in (1, 2, family_depth(history, number)):
+    number = max(range(len(history)), key=lambda one: generations_back(history, one))
+    for depth in (1, 2, generations_back(history, number)):
         family = ancestors(history, number, depth)
         members = groups(family_tree_scene(history, number, depth), "trial-")
         for one, parents in family.items():

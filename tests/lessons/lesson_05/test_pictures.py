@@ -9,7 +9,7 @@ import pytest
 
 from nascourse.errors import CourseError
 from nascourse.lessons.lesson_05.analysis import populations
-from nascourse.lessons.lesson_05.family import FamilyTreeExplorer, ancestors, family_depth, family_tree_scene
+from nascourse.lessons.lesson_05.family import FamilyTreeExplorer, ancestors, family_tree_scene
 from nascourse.lessons.lesson_05.flow import evolution_scene
 from nascourse.lessons.lesson_05.kinship import KinshipExplorer, genes, kinship_scene, origins
 from nascourse.lessons.lesson_05.population import DriftExplorer, GenerationExplorer, drift_scene, generation_scene
@@ -210,7 +210,9 @@ def test_a_family_tree_holds_the_ancestors_and_a_line_for_each_parent(evolved) -
             assert all(heights[parent] < heights[child] for parent in parents)
         spans = [(g.items[0].y, min(i.x for i in g.items if hasattr(i, "width"))) for g in members.values()]
         assert len(set(spans)) == len(spans)
-    assert "founder" in family_tree_scene(history, number, family_depth(history, number)).alt
+    deepest = max(back for back in range(1, 60) if reach(number, back) > reach(number, back - 1))
+    assert "founder" in family_tree_scene(history, number, deepest).alt
+    assert "left out" in family_tree_scene(history, number, 1).alt
 
 
 def test_every_control_changes_the_picture_and_the_text(evolved, aged) -> None:

@@ -83,5 +83,5 @@ def test_another_shape_is_refused() -> None:
 
 
 def test_a_space_that_was_not_defined_is_refused() -> None:
-    with pytest.raises(CourseError, match="got 'another'.*cell, micro"):
+    with pytest.raises(CourseError, match=r"got 'another'.*cell, micro"):
         derive(SimpleNamespace(**{**vars(CELL), "space": "another"}), {"normal": torch.zeros(14, 8)})
