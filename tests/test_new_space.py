@@ -4,9 +4,6 @@ elsewhere: sampled, mutated, crossed, built, counted, trained, drawn, edited, se
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -22,6 +19,7 @@ import tests.new_space
 from nascourse.data import Images, SearchData
 from nascourse.errors import CourseError
 from nascourse.evaluation import Recipe, TrainFromScratch
+from nascourse.lessons.lesson_03 import CellEditor, stack_scene
 from nascourse.networks import build, count, from_json, measure, places, to_json
 from nascourse.networks.registry import NETWORKS
 from nascourse.runs.executors import process_pool
@@ -30,7 +28,8 @@ from nascourse.search.base import Strategy
 from nascourse.search.local import neighbours
 from nascourse.search.reinforcement.policy_gradient import Learning
 from nascourse.spaces import SPACES, Result, Trial, change_operation, remove_skip, rewire_input
-from nascourse.viz import CellEditor, cell_scene, stack_scene
+from nascourse.viz import cell_scene
+from tests.children import Child
 from tests.new_space import Tree, TreeNetwork, TreeSpace
 from tests.viz.test_dag import check_picture, groups
 
@@ -53,9 +52,6 @@ def convolutions(trial: Trial[Tree]) -> Result:
 
 def evolved(journal: str) -> None:
     search(STRATEGIES["evolution"](), convolutions, BUDGET, seed=3, window=2, journal=journal)
-
-
-EVOLVED = "import sys, tests.test_new_space as it; it.evolved(sys.argv[1])"
 
 
 @dataclass(frozen=True)
@@ -163,6 +159,7 @@ def test_it_is_trained(images: SearchData) -> None:
     assert first.params == count(TREE, (1, 8, 8), in_channels=1, classes=3).params
 
 
+@pytest.mark.usefixtures("quick_workers")
 def test_a_worker_builds_it_with_what_the_evaluation_carries(images: SearchData) -> None:
     net = {"in_channels": 1, "classes": 3}
     carried = TrainFromScratch(images, Recipe(epochs=1, batch_size=8), net, build=TreeNetwork)
@@ -189,11 +186,9 @@ def test_strategies_search_it_and_resume_to_the_same_bytes(name: str, tmp_path: 
 def test_killed_and_resumed_it_ends_the_same(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
     evolved(str(whole))
-    process = subprocess.Popen([sys.executable, "-c", EVOLVED, str(killed)])
-    while process.poll() is None and not (killed.exists() and killed.read_bytes().count(b"\n") > 5):
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    child = Child.begin(evolved, str(killed))
+    child.kill_when(lambda: killed.exists() and killed.read_bytes().count(b"\n") > 5)
+    assert child.was_killed
     assert 5 < killed.read_bytes().count(b"\n") <= BUDGET
     evolved(str(killed))
     assert killed.read_bytes() == whole.read_bytes()

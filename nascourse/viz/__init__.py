@@ -7,13 +7,11 @@ from ..rooms import face
 if TYPE_CHECKING:
     from .cells import cell_scene
     from .dag import DagEdge, DagNode, dag_scene
-    from .editor import CellEditor
     from .explorer import Explorer
     from .figures import accuracy_scatter, chart, images_grid, search_curve, series_style
     from .items import Box, Circle, Group, Line, Polygon, Text
     from .landscape import accuracy_landscape, regret_curves, seed_agreement
     from .scene import Scene
     from .show import show, write_png
-    from .stack import stack_scene
 
 __all__ = face(__name__)

@@ -32,23 +32,23 @@ from nascourse import SearchData, evidence, load, pick_device
 from nascourse.lessons import check, hint, setup, solution
 from nascourse.lessons.lesson_03 import (
     DEEP,
+    CellEditor,
     SHALLOW,
     by_group,
     chosen_and_average,
     footprints_scene,
     group_cells,
     on_nodes_scene,
+    stack_scene,
     stacked_cells_scene,
     taus,
     trained,
 )
 from nascourse.viz import (
-    CellEditor,
     cell_scene,
     chart,
     series_style,
     show,
-    stack_scene,
 )
 
 torch.set_num_threads(1)  # networks this small gain nothing from a second thread

@@ -347,7 +347,8 @@ print("relative error below a thousandth:", bool(error < 1e-3))
 # validation is squared error alone. 20 features, only five of which matter:
 
 # %%
-from nascourse.search.gradient import bilevel, relax
+from nascourse.lessons.lesson_07 import estimators
+from nascourse.search.gradient import argmax_operations, bilevel, strongest_edges
 
 draw = torch.Generator().manual_seed(1)
 truth = torch.cat([torch.ones(5), torch.zeros(15)]).double()
@@ -429,16 +430,16 @@ at = choice_loss, alpha, N, draw
 estimates = {
     "REINFORCE": reinforce(alpha, N, draw),
     "REINFORCE, baseline": reinforce(alpha, N, draw, float(alpha.softmax(0) @ every_loss)),
-    "straight-through": relax.straight_through(*at),
-    "Gumbel-softmax, τ = 1": relax.gumbel_softmax(*at, temperature=1.0),
-    "Gumbel-softmax, τ = 0.1": relax.gumbel_softmax(*at, temperature=0.1),
+    "straight-through": estimators.straight_through(*at),
+    "Gumbel-softmax, τ = 1": estimators.gumbel_softmax(*at, temperature=1.0),
+    "Gumbel-softmax, τ = 0.1": estimators.gumbel_softmax(*at, temperature=0.1),
 }
 
 # %%
 for name, values in estimates.items():
     bias, spread = (values.mean(0) - truth).norm(), values.std(0).norm()
     print(f"{name:24} bias {bias:.3f} ± {spread / N**0.5:.3f}   spread of one sample {spread:.2f}")
-of_mixture = relax.mixture_gradient(choice_loss, alpha)
+of_mixture = estimators.mixture_gradient(choice_loss, alpha)
 print(f"{'the mixture':24} bias {(of_mixture - truth).norm():.3f}   no noise")
 
 # %% [markdown] lang="en"
@@ -500,7 +501,7 @@ print(f"216 cells: best {min(losses.values()):.4f}, worst {max(losses.values()):
 # %%
 for method in ("first order", "exact"):
     _, alpha = descend(problem, method, budget.steps)
-    cell = relax.argmax_operations(alpha)
+    cell = argmax_operations(alpha)
     rank = 1 + sum(loss < losses[cell] for loss in losses.values())
     names = ", ".join(list(FILTERS)[k] for k in cell)
     print(f"{method:11}: mixed {solved_loss(problem, alpha):.4f}", end=", ")
@@ -641,7 +642,7 @@ alphas = torch.tensor([[0.0, 3.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.1, 0.0]])
 shifted = alphas + torch.tensor([[0.0], [0.0], [10.0]])
 raw = [sorted(a.max(1).values.topk(2).indices.tolist()) for a in (alphas, shifted)]
 print("by raw α:  ", raw[0], "then", raw[1])
-print("by softmax:", *([edge for edge, _ in relax.strongest_edges(a)] for a in (alphas, shifted)), sep=" ")
+print("by softmax:", *([edge for edge, _ in strongest_edges(a)] for a in (alphas, shifted)), sep=" ")
 
 # %% [markdown] lang="en"
 # ### A sample that is no longer a function of α

@@ -14,13 +14,13 @@ from tests.browser.driver import NotebookPage
 
 MICRO = """\
 from nascourse.spaces.micro import MicroCell
-from nascourse.viz.editor import CellEditor
+from nascourse.lessons.lesson_03.editor import CellEditor
 editor = CellEditor(MicroCell(("skip_connect",) * 6))
 editor
 """
 GENOTYPE = """\
 from nascourse.spaces.published import DARTS_V2, NASNET_A
-from nascourse.viz.editor import CellEditor
+from nascourse.lessons.lesson_03.editor import CellEditor
 editor = CellEditor(DARTS_V2)
 editor
 """

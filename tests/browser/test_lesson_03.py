@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from nascourse.lessons.lesson_03.editor import step_operation
 from nascourse.networks.build import measure
 from nascourse.spaces.cell import Genotype
 from nascourse.spaces.published import DARTS_V2
-from nascourse.viz.editor import step_operation
 from tests.browser.driver import NotebookPage
 
 EDITOR = """\
 from nascourse.spaces.published import DARTS_V2
-from nascourse.viz.editor import CellEditor
+from nascourse.lessons.lesson_03.editor import CellEditor
 editor = CellEditor(DARTS_V2, net={"channels": 16, "cells": 6})
 editor
 """

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from .alpha_history import AlphaHistory
     from .darts import DartsSearch
     from .darts_config import PRESETS, DartsConfig, search_images
-    from .derive import derive
-    from .relax import argmax_operations, strongest_edges
+    from .derive import argmax_operations, derive, strongest_edges
 
 __all__ = face(__name__)

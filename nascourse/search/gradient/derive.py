@@ -12,7 +12,6 @@ from ...errors import bad_input
 from ...spaces import SPACES
 from ...spaces.base import CellArchitecture
 from ...spaces.graph import NONE, Edge
-from .relax import argmax_operations, strongest_edges
 
 
 class Choices(Protocol):
@@ -33,6 +32,25 @@ class Choices(Protocol):
 
     @property
     def edges(self) -> tuple[tuple[int, int], ...]: ...
+
+
+def argmax_operations(alphas: Tensor) -> tuple[int, ...]:
+    """The strongest operation of each edge. alphas: (edges, operations)."""
+    return tuple(int(o) for o in alphas.argmax(1))
+
+
+def strongest_edges(alphas: Tensor, k: int = 2, none: int | None = None) -> list[tuple[int, int]]:
+    """What DARTS keeps at one node: the ``k`` strongest of its incoming edges, each as (edge, operation), in the order
+    of edges. An edge is as strong as its best operation other than ``none`` is after softmax over the edge.
+
+    alphas: (edges, operations), a row for each incoming edge.
+    """
+    weights = alphas.softmax(1)  # before anything is compared between edges: raw α of two edges share no scale
+    if none is not None:
+        weights[:, none] = -1.0
+    strength, operation = weights.max(1)
+    kept = strength.sort(descending=True, stable=True).indices[:k]
+    return [(int(edge), int(operation[edge])) for edge in sorted(kept.tolist())]
 
 
 def derive(choices: Choices, alphas: Mapping[str, Tensor]) -> CellArchitecture:

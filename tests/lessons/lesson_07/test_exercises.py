@@ -7,7 +7,7 @@ import torch
 
 from nascourse.lessons.lesson_07 import problems
 from nascourse.lessons.lesson_07.exercises import derive_node, product, relaxed_node, score_gradient, unrolled_gradient
-from nascourse.search.gradient import relax
+from nascourse.search.gradient import strongest_edges
 from tests.search.gradient import estimators
 
 
@@ -26,7 +26,7 @@ def test_a_relaxed_node_is_the_sum_of_its_mixed_edges() -> None:
 @pytest.mark.parametrize("edges", [2, 3, 5])
 def test_derivation_is_that_of_the_package(edges: int) -> None:
     (alphas,) = tensors((edges, 4))
-    assert derive_node(3 * alphas, 2) == relax.strongest_edges(3 * alphas, 2, none=0)
+    assert derive_node(3 * alphas, 2) == strongest_edges(3 * alphas, 2, none=0)
 
 
 def test_the_product_is_exact_on_a_linear_gradient() -> None:

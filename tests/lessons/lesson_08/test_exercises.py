@@ -7,7 +7,7 @@ import torch
 
 from nascourse.lessons.lesson_08.collapse import stop_by_eigenvalue
 from nascourse.lessons.lesson_08.exercises import derive_cell, epoch_to_keep, partial_channels, virtual_step
-from nascourse.search.gradient.relax import strongest_edges
+from nascourse.search.gradient.derive import strongest_edges
 from nascourse.spaces.cell import CELL_OPS
 
 

@@ -8,13 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nascourse.search.gradient.relax import (
-    argmax_operations,
-    gumbel_softmax,
-    mixture_gradient,
-    straight_through,
-    strongest_edges,
-)
+from nascourse.lessons.lesson_07.estimators import gumbel_softmax, mixture_gradient, straight_through
+from nascourse.search.gradient.derive import argmax_operations, strongest_edges
 from tests.search.gradient.estimators import enumerated_gradient, mixed, reinforce
 
 close = torch.testing.assert_close

@@ -1,8 +1,5 @@
-"""From α to a choice and back: what is derived from α, and gradients of a sampled choice.
-
-The rule of derivation is that of DARTS (Liu et al. 2019, section 2.4). A sampled choice z is one-hot, a loss L(z) is to
-be small on average, and α moves the odds p = softmax(α): J(α) = Σ_o p_o L(e_o).
-"""
+"""Gradients of a sampled choice. A choice z is one-hot, a loss L(z) is to be small on average, and α moves the odds
+p = softmax(α): J(α) = Σ_o p_o L(e_o)."""
 
 from __future__ import annotations
 
@@ -14,25 +11,6 @@ from torch.nn.functional import one_hot
 
 SampledLoss = Callable[[Tensor], Tensor]
 """(samples, ops) -> (samples,): the loss of each row, a choice or a mixture."""
-
-
-def argmax_operations(alphas: Tensor) -> tuple[int, ...]:
-    """The strongest operation of each edge. alphas: (edges, operations)."""
-    return tuple(int(o) for o in alphas.argmax(1))
-
-
-def strongest_edges(alphas: Tensor, k: int = 2, none: int | None = None) -> list[tuple[int, int]]:
-    """What DARTS keeps at one node: the ``k`` strongest of its incoming edges, each as (edge, operation), in the order
-    of edges. An edge is as strong as its best operation other than ``none`` is after softmax over the edge.
-
-    alphas: (edges, operations), a row for each incoming edge.
-    """
-    weights = alphas.softmax(1)  # before anything is compared between edges: raw α of two edges share no scale
-    if none is not None:
-        weights[:, none] = -1.0
-    strength, operation = weights.max(1)
-    kept = strength.sort(descending=True, stable=True).indices[:k]
-    return [(int(edge), int(operation[edge])) for edge in sorted(kept.tolist())]
 
 
 def mixture_gradient(loss: SampledLoss, alphas: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 
-from ..networks.build import Place
-from .items import Box, Group, Item, Line, Point, Text
-from .palette import CARD, INK, MUTED, OPERATIONS
-from .scene import Scene
+from ...networks.build import Place
+from ...viz.items import Box, Group, Item, Line, Point, Text
+from ...viz.palette import CARD, INK, MUTED, OPERATIONS
+from ...viz.scene import Scene
 
 WIDTH = 680.0
 _MARGIN = 18.0

@@ -3,12 +3,12 @@ from itertools import combinations, pairwise
 import pytest
 
 from nascourse.errors import CourseError
+from nascourse.lessons.lesson_03.stack import stack_scene
 from nascourse.networks.build import places
 from nascourse.networks.cells import reduction_places
 from nascourse.spaces.micro import MicroCell
 from nascourse.spaces.published import AMOEBANET_A, DARTS_V2, NASNET_A
 from nascourse.viz.items import Group, Text, flat, text_width
-from nascourse.viz.stack import stack_scene
 
 MICRO = MicroCell(("skip_connect",) * 6)
 NETS = [

@@ -4,11 +4,11 @@ from collections import Counter
 import pytest
 
 from nascourse.errors import CourseError
+from nascourse.lessons.lesson_03.editor import CellEditor, changed_edges, editor_scene, step_input, step_operation
 from nascourse.networks.build import measure
 from nascourse.spaces.cell import CELL_OPS, Cell, CellSpace, Genotype
 from nascourse.spaces.micro import MICRO_OPS, MicroCell
 from nascourse.spaces.published import DARTS_V2, NASNET_A
-from nascourse.viz.editor import CellEditor, changed_edges, editor_scene, step_input, step_operation
 from nascourse.viz.items import Group
 
 MICRO = MicroCell(("nor_conv_3x3", "skip_connect", "none", "avg_pool_3x3", "nor_conv_1x1", "nor_conv_3x3"))

@@ -16,15 +16,15 @@ from typing import Any, TypeVar
 import anywidget
 import traitlets
 
-from ..errors import CourseError, bad_input
-from ..networks.build import Measures, measure, small
-from ..spaces.base import C, CellArchitecture
-from ..spaces.graph import CellGraph, Edge, cell_of
-from .cells import cell_scene
-from .compose import above
-from .items import Text
-from .palette import MUTED, operation_style
-from .scene import Scene, picture_bundle
+from ...errors import CourseError, bad_input
+from ...networks.build import Measures, measure, small
+from ...spaces.base import C, CellArchitecture
+from ...spaces.graph import CellGraph, Edge, cell_of
+from ...viz.cells import cell_scene
+from ...viz.compose import above
+from ...viz.items import Text
+from ...viz.palette import MUTED, operation_style
+from ...viz.scene import Scene, picture_bundle
 from .stack import WIDTH, stack_scene
 
 T = TypeVar("T")
