@@ -24,7 +24,7 @@ def steps(root: Path) -> list[tuple[str, list[str]]]:
         ("ruff format", [*run, "ruff", "format", "--check", "."]),
         ("mypy", [*run, "mypy"]),
         # one process begins with the browser tests, which mostly wait, and stays with them; the other has the rest
-        ("tests", [*run, "pytest", "tests", "-n", "2", "--dist", "worksteal"]),
+        ("tests", [*run, "pytest", "tests", "-n", "2", "--dist", "worksteal", "-p", "no:nbval"]),
     ]
     notebooks = sorted((root / "notebooks").glob("*.ipynb"))
     strict = strict_notebooks(notebooks)
@@ -44,6 +44,7 @@ def main(root: Path = ROOT) -> int:
         say(f"{name}: {' '.join(command[1:])}")
         if call(command, root) != 0:
             failed.append(name)
+    say('not run: the long tests, which kill and resume what works twenty times; run: make test ARGS="-m long"')
     if failed:
         say("failed: " + ", ".join(failed))
     return 1 if failed else 0

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 
 from .. import data
@@ -300,35 +300,6 @@ class TabularBenchmark:
         if len(pairs) < 2:
             raise bad_input(f"seeds {a} and {b}", "two cells with both seeds", "go on with: nascourse bench build")
         return float(stats.kendalltau(pairs[:, 0], pairs[:, 1]).statistic)
-
-
-def neighbour_correlations(accuracies: ArrayLike) -> NDArray[np.float64]:
-    """(decisions,): Pearson correlation between the accuracies of two cells that differ in 1, 2, ... decisions, over
-    all such pairs of cells as written. accuracies: an axis for each decision; NaN: left out.
-
-    Exact and quick: with A_e the sum over the other options of decision e, the sum over all cells at distance d is the
-    coefficient of t^d in (1 + t A_1) ... (1 + t A_n). Pairs that are one function count like any other.
-    """
-    values = np.asarray(accuracies, dtype=float)
-    there = (~np.isnan(values)).astype(float)
-    values = np.where(there > 0, values - np.nanmean(values), 0)
-    number, total = _at_distance(there), _at_distance(values)
-    found = []
-    for d in range(1, values.ndim + 1):
-        pairs = (there * number[d]).sum()
-        mean = (values * number[d]).sum() / pairs
-        variance = (values**2 * number[d]).sum() / pairs - mean**2
-        found.append(((values * total[d]).sum() / pairs - mean**2) / variance)
-    return np.array(found)
-
-
-def _at_distance(values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """For each distance the sum of ``values`` over the cells at that distance."""
-    sums, nothing = [values], np.zeros(())
-    for edge in range(values.ndim):
-        others = [s.sum(axis=edge, keepdims=True) - s for s in sums]
-        sums = [a + b for a, b in zip([*sums, nothing], [nothing, *others], strict=True)]
-    return sums
 
 
 # -- the file ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .graph import CellGraph, Edge, EdgeOptions, cell_of
     from .known import SPACES
     from .micro import MICRO_EDGES, MICRO_OPS, MicroCell, MicroSpace
-    from .mutators import change_operation, remove_skip, rewire_input, swap_cells
     from .published import AMOEBANET_A, DARTS_V1, DARTS_V2, NASNET_A, PUBLISHED
 
 __all__ = face(__name__)

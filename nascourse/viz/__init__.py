@@ -8,9 +8,8 @@ if TYPE_CHECKING:
     from .cells import cell_scene
     from .dag import DagEdge, DagNode, dag_scene
     from .explorer import Explorer
-    from .figures import accuracy_scatter, chart, images_grid, search_curve, series_style
+    from .figures import accuracy_scatter, chart, images_grid, regret_curves, search_curve, series_style
     from .items import Box, Circle, Group, Line, Polygon, Text
-    from .landscape import accuracy_landscape, regret_curves, seed_agreement
     from .scene import Scene
     from .show import show, write_png
 

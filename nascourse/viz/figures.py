@@ -143,3 +143,21 @@ def line_style(style: Style, width: float) -> dict[str, Any]:
     """Keywords of a line so many points wide in this style, for `Axes.plot`; Matplotlib counts dashes in widths."""
     dash = (0.0, tuple(length / width for length in style.dash)) if style.dash else "-"
     return {"color": style.color, "linewidth": width, "linestyle": dash}
+
+
+def regret_curves(
+    arms: Mapping[str, ArrayLike], *, floor: float | None = None, bands: Collection[str] | None = None
+) -> Figure:
+    """For each arm an array (runs, trials) of regrets (`TabularBenchmark.regrets`): the median over runs as a line, and
+    for those in ``bands`` (None: all) the middle half of the runs as a band. ``floor``: the noise floor
+    (`Noise.floor`), below which a regret means nothing, as a grey strip. The first tenth of the trials may leave the
+    picture at the top: the end is what is compared."""
+    figure = search_curve(arms, ylabel="regret of what looked best so far", bands=bands)
+    axes = figure.axes[0]
+    if floor is not None:
+        axes.axhspan(0, floor, color=RULE, alpha=0.6, linewidth=0, label="within the noise floor", zorder=0)
+    begun = [np.nanmedian(np.asarray(runs, dtype=float), axis=0)[np.shape(runs)[1] // 10] for runs in arms.values()]
+    top = 1.5 * max(begun)
+    axes.set_ylim(-top / 50, top or None)  # a line at 0 is seen
+    axes.legend(frameon=False, fontsize=9, loc="upper right", handlelength=3.5)
+    return figure

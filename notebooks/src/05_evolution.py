@@ -32,6 +32,9 @@ import torch
 from nascourse import CourseError, evidence, pick_device
 from nascourse.lessons import check, hint, setup, solution
 from nascourse.lessons.lesson_05 import (
+    swap_cells,
+    remove_skip,
+    change_operation,
     ARMS,
     DriftExplorer,
     FamilyTreeExplorer,
@@ -121,9 +124,6 @@ from nascourse.spaces import (
     MicroSpace,
     Result,
     canonical,
-    change_operation,
-    remove_skip,
-    swap_cells,
 )
 
 space, table = MicroSpace(), TabularBenchmark.load()

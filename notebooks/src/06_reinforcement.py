@@ -34,6 +34,7 @@ from nascourse import evidence, pick_device
 from nascourse.lessons import check, hint, setup, solution
 from nascourse.lessons.lesson_05 import curves
 from nascourse.lessons.lesson_06 import (
+    search_side_by_side,
     POLICIES,
     REAL,
     RIVALS,
@@ -330,7 +331,6 @@ from nascourse.search.reinforcement import (
     LSTMController,
     Sample,
     TableController,
-    search_side_by_side,
     surrogate,
 )
 

@@ -347,8 +347,8 @@ print("relative error below a thousandth:", bool(error < 1e-3))
 # validation is squared error alone. 20 features, only five of which matter:
 
 # %%
-from nascourse.lessons.lesson_07 import estimators
-from nascourse.search.gradient import argmax_operations, bilevel, strongest_edges
+from nascourse.lessons.lesson_07 import estimators, hypergradients
+from nascourse.search.gradient import argmax_operations, strongest_edges
 
 draw = torch.Generator().manual_seed(1)
 truth = torch.cat([torch.ones(5), torch.zeros(15)]).double()
@@ -365,9 +365,9 @@ alpha = torch.full((20,), -2.0, dtype=torch.float64)
 w_star = ridge.solve(alpha)
 hessian = torch.autograd.functional.hessian(lambda w: ridge.train(w, alpha), w_star)
 xi = 1 / float(torch.linalg.eigvalsh(hessian).max())
-exact = bilevel.exact_gradient(ridge, alpha)
-crude = bilevel.first_order_gradient(ridge, w_star, alpha)
-step = bilevel.unrolled_gradient(ridge, w_star, alpha, xi)
+exact = hypergradients.exact_gradient(ridge, alpha)
+crude = hypergradients.first_order_gradient(ridge, w_star, alpha)
+step = hypergradients.unrolled_gradient(ridge, w_star, alpha, xi)
 cosine = torch.nn.functional.cosine_similarity(step, exact, dim=0)
 print(f"norms: exact {exact.norm():.4f}, first order {crude.norm():.4f}, one step {step.norm():.4f}")
 print(f"one step points with the exact one: cosine {cosine:.2f}")

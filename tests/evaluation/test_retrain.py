@@ -248,10 +248,14 @@ def to_be_killed(folder: Path, threads: int) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
-def test_killed_at_once_it_goes_on_bit_for_bit(tiny: RetrainData, whole: Path, tmp_path: Path) -> None:
-    child = Child.begin(to_be_killed, tmp_path, torch.get_num_threads())
-    child.kill_when((tmp_path / CHECKPOINT).exists)
-    assert child.was_killed
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.long)])
+def test_killed_at_once_it_goes_on_bit_for_bit(tiny: RetrainData, whole: Path, tmp_path: Path, kills: int) -> None:
+    file, seen = tmp_path / CHECKPOINT, 0
+    for _ in range(kills):
+        child = Child.begin(to_be_killed, tmp_path, torch.get_num_threads())
+        child.kill_when(lambda seen=seen: file.exists() and file.stat().st_mtime_ns > seen)
+        assert child.was_killed
+        seen = file.stat().st_mtime_ns
     state = stored(tmp_path)
     assert (state["epoch"], state["place"]) < (3, 0)
     assert a_run(tiny, tmp_path).finished

@@ -16,7 +16,8 @@ from scipy import stats
 
 from nascourse.errors import CourseError
 from nascourse.evaluation.table_file import TABLE, TableFile
-from nascourse.evaluation.tabular import TabularBenchmark, neighbour_correlations
+from nascourse.evaluation.tabular import TabularBenchmark
+from nascourse.lessons.lesson_12.landscape import neighbour_correlations
 from nascourse.making.table_pack import pack
 from nascourse.networks.build import count
 from nascourse.runs.executors import process_pool

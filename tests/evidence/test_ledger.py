@@ -91,15 +91,20 @@ def to_be_killed(folder: Path, workers: int) -> None:
 
 
 @pytest.mark.usefixtures("quick_workers")
-@pytest.mark.parametrize("workers", [0, 2])
-def test_kill_minus_nine_at_random_moments_loses_no_row(workers: int, whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("workers", "kills", "bytes_more"),
+    [(0, 4, 1000), (2, 2, 1000), *(pytest.param(workers, 20, 0, marks=pytest.mark.long) for workers in (0, 2))],
+)
+def test_kill_minus_nine_at_random_moments_loses_no_row(
+    workers: int, kills: int, bytes_more: int, whole: Path, tmp_path: Path
+) -> None:
     shard = tmp_path / f"{NAME}.rows.jsonl"
     kept: set[tuple[str, int]] = set()
-    for _ in range(2 if workers else 4):
+    for _ in range(kills):
         begun = shard.stat().st_size if shard.exists() else 0
         child = Child.begin(to_be_killed, tmp_path, workers)
         child.kill_when(
-            lambda begun=begun: shard.exists() and shard.stat().st_size > begun + 1000, random.random() * 0.02
+            lambda begun=begun: shard.exists() and shard.stat().st_size > begun + bytes_more, random.random() * 0.02
         )
         lines = shard.read_text().split("\n")[:-1] if shard.exists() else []
         found = [json.loads(line) for line in lines]

@@ -113,7 +113,11 @@ def build_quickly(folder: Path, workers: int) -> None:
     run(folder, MORE_ROWS, workers)
 
 
-@pytest.mark.parametrize(("workers", "moments"), [(1, (1, 4, 9, 12)), (2, (5,))])
+MANY = tuple(range(1, 2 * MORE_ROWS))
+MOMENTS = [(1, (1, 4, 9, 12)), (2, (5,)), *(pytest.param(workers, MANY, marks=pytest.mark.long) for workers in (1, 2))]
+
+
+@pytest.mark.parametrize(("workers", "moments"), MOMENTS)
 def test_killed_at_random_moments(longer: bytes, tmp_path: Path, workers: int, moments: tuple[int, ...]) -> None:
     """Killed a moment after so many records in all, and started again at once, while its workers may still be there.
     One process: twice in seed 0, and twice in seeds 1 and 2."""

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nascourse.lessons.lesson_05.mutators import change_operation, remove_skip, rewire_input, swap_cells
 from nascourse.spaces.base import SearchSpace
 from nascourse.spaces.cell import CellSpace
 from nascourse.spaces.micro import MicroSpace
-from nascourse.spaces.mutators import change_operation, remove_skip, rewire_input, swap_cells
 
 SPACES: dict[str, SearchSpace[Any]] = {
     "micro": MicroSpace(),

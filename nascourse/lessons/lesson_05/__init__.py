@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .family import FamilyTreeExplorer
     from .flow import evolution_scene
     from .kinship import KinshipExplorer, origins
+    from .mutators import change_operation, remove_skip, rewire_input, swap_cells
     from .population import DriftExplorer, GenerationExplorer
 
 __all__ = face(__name__)

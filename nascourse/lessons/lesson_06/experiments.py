@@ -19,11 +19,12 @@ from ...search.loop import search, trial_seed
 from ...search.random import RandomSearch
 from ...search.reinforcement.controller import LSTMController, TableController
 from ...search.reinforcement.policy_gradient import Learning
-from ...search.reinforcement.reinforce import Reinforce, ppo, search_side_by_side
+from ...search.reinforcement.reinforce import Reinforce, ppo
 from ...spaces.base import Result, SearchSpace, Trial
 from ...spaces.micro import MicroCell, MicroSpace
 from ..lesson_01.experiments import NET
 from ..lesson_05.experiments import SAMPLE, SIZE, delete_journal, exact, judged, winner_tested
+from .side_by_side import search_side_by_side
 
 # -- on the table -----------------------------------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from torch.nn.functional import avg_pool2d, conv2d, max_pool2d, one_hot
 
 from ...data import Images, load
 from ...evidence.ledger import difference_in, experiment
-from ...search.gradient.bilevel import Bilevel, exact_gradient, first_order_gradient, unrolled_gradient
 from ...search.gradient.derive import argmax_operations
+from .hypergradients import Bilevel, exact_gradient, first_order_gradient, unrolled_gradient
 
 _ACROSS = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=torch.float64) / 4
 

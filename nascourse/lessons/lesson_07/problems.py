@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ...errors import bad_input
-from ...search.gradient.bilevel import Bilevel
+from .hypergradients import Bilevel
 
 
 def toy_gradient(alpha: float, w: float, xi: float) -> float:

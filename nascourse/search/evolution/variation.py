@@ -1,7 +1,7 @@
 """Steps 2 and 3, crossover and mutation: what a child is made of. Both are plain callables on a space.
 
-The two here hold for every space that can cross and mutate; `spaces.mutators` has those that know what an operation,
-an input and a skip connection are. What does not fit a space is refused by name.
+The two here hold for every space that can cross and mutate. A mutation may know more, such as what a skip connection
+is (lesson 05 has some). What does not fit a space is refused by name.
 """
 
 from __future__ import annotations

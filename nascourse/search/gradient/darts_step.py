@@ -9,7 +9,8 @@ bit for bit as it was, the running statistics of batch normalization included: t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,6 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from ...data import Images, batches
-from .bilevel import hessian_vector_product
 
 Alphas = Mapping[str, Tensor]
 """Kind of cell -> (edges, operations)."""
@@ -130,6 +130,24 @@ def cross_product(
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             found = hessian_vector_product(gradient, list(own.values()), direction, scale)
     return dict(zip(leaves, found, strict=True))
+
+
+def hessian_vector_product(
+    gradient: Callable[[Sequence[Tensor]], Sequence[Tensor]],
+    weights: Sequence[Tensor],
+    vector: Sequence[Tensor],
+    scale: float = 0.01,
+) -> list[Tensor]:
+    """∂²_{αw} L · v by central differences, (∂_α L(w + εv) − ∂_α L(w − εv)) / 2ε with ε = ``scale`` / ‖v‖ (equation 8).
+
+    gradient: weights -> ∂_α L there, a tensor for each tensor of α; weights, vector: tensors of the same shapes, as
+    many as w has. Neither is changed.
+    """
+    norm = math.sqrt(sum(float(v.pow(2).sum()) for v in vector))
+    eps = scale / max(norm, 1e-12)  # a zero vector has product zero
+    plus = gradient([w + eps * v for w, v in zip(weights, vector, strict=True)])
+    minus = gradient([w - eps * v for w, v in zip(weights, vector, strict=True)])
+    return [(p - n) / (2 * eps) for p, n in zip(plus, minus, strict=True)]
 
 
 def weight_step(

@@ -7,6 +7,6 @@ from ...rooms import face
 if TYPE_CHECKING:
     from .controller import Controller, Extent, LSTMController, Sample, TableController
     from .policy_gradient import Learning, PolicyGradient, Update, surrogate
-    from .reinforce import Reinforce, ppo, search_side_by_side
+    from .reinforce import Reinforce, ppo
 
 __all__ = face(__name__)

@@ -15,11 +15,8 @@ import torch
 from numpy.random import Generator
 
 from ...runs.plain import identity
-from ...spaces.base import A, Evaluation, Result, SearchSpace, Trial
+from ...spaces.base import A, Result, SearchSpace, Trial
 from ..base import Proposal, Strategy
-from ..evaluating import evaluate
-from ..history import Evaluated, History
-from ..loop import strategy_rng, trial_seed
 from .controller import Extent, LSTMController, Sample
 from .policy_gradient import Learning, MakeController, PolicyGradient
 
@@ -116,28 +113,3 @@ def ppo(
     if learning.clip is None:
         learning = replace(learning, clip=0.2, epochs=4)
     return Reinforce(space, learning, controller, extent)
-
-
-def search_side_by_side(
-    strategy: Reinforce[A], evaluation: Evaluation[A], budget: int, seeds: Sequence[int], *, cache: bool = True
-) -> list[History[A]]:
-    """``[search(strategy, evaluation, budget, seed=seed, cache=cache) for seed in seeds]``, with all controllers
-    trained together: for evaluations that take no time, such as a table's. Seconds are not recorded, and of
-    failures only the histories tell."""
-    agent = strategy.policies([strategy_rng(seed) for seed in seeds])
-    runs: list[History[A]] = [History() for _ in seeds]
-    firsts: list[dict[A, int]] = [{} for _ in seeds]
-    for begin in range(0, budget, strategy.learning.batch):
-        sample = agent.sample()
-        for k, seed in enumerate(seeds):
-            for number in range(begin, min(begin + strategy.learning.batch, budget)):
-                arch = strategy.space.decode(sample.sequence(k, number - begin))
-                trial = Trial(number, arch, trial_seed(seed, number))
-                earlier = firsts[k].setdefault(arch, number) if cache else number
-                same = None if earlier == number else earlier
-                result = runs[k][same].result if same is not None else evaluate(evaluation, trial)[0]
-                runs[k].rows.append(Evaluated(trial, result, same))
-        if begin + strategy.learning.batch <= budget:
-            rewards = [run.accuracies[begin:].tolist() for run in runs]
-            agent.update(sample, torch.tensor(rewards, dtype=torch.float64))
-    return runs

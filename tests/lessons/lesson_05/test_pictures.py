@@ -12,6 +12,7 @@ from nascourse.lessons.lesson_05.analysis import populations
 from nascourse.lessons.lesson_05.family import FamilyTreeExplorer, ancestors, family_tree_scene
 from nascourse.lessons.lesson_05.flow import evolution_scene
 from nascourse.lessons.lesson_05.kinship import KinshipExplorer, genes, kinship_scene, origins
+from nascourse.lessons.lesson_05.mutators import swap_cells
 from nascourse.lessons.lesson_05.population import DriftExplorer, GenerationExplorer, drift_scene, generation_scene
 from nascourse.search.evolution.evolution import Generation, classical_ga, regularized_evolution
 from nascourse.search.history import Evaluated, History
@@ -19,7 +20,6 @@ from nascourse.search.loop import search
 from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.cell import CellSpace
 from nascourse.spaces.micro import MicroCell, MicroSpace
-from nascourse.spaces.mutators import swap_cells
 from nascourse.viz.items import Circle, Group, Line, Polygon, Text, flat
 from nascourse.viz.palette import MARK
 from nascourse.viz.plane import Plane, spread

@@ -12,8 +12,8 @@ from nascourse import evidence
 from nascourse.bootstrap import ROOT
 from nascourse.evidence.statistics import difference
 from nascourse.lessons.lesson_07 import experiments as lesson_07
-from nascourse.lessons.lesson_07 import problems
-from nascourse.search.gradient import bilevel
+from nascourse.lessons.lesson_07 import hypergradients, problems
+from nascourse.search.gradient.darts_step import hessian_vector_product
 from tests.lessons.helpers import names_of
 from tests.search.gradient import estimators
 from tests.search.gradient.hypergradients import mixed_product, toy_problem
@@ -51,8 +51,8 @@ def test_the_lessons_gradients_are_the_packages(lesson: dict[str, Any]) -> None:
     toy = toy_problem()
     for w, a, xi in ((3.0, 3.0, 0.25), (-1.5, 0.5, 0.7)):
         wt, at = (torch.tensor(v, dtype=torch.float64) for v in (w, a))
-        assert torch.allclose(lesson["first_order"](wt, at), bilevel.first_order_gradient(toy, wt, at))
-        assert torch.allclose(lesson["unrolled"](wt, at, xi), bilevel.unrolled_gradient(toy, wt, at, xi))
+        assert torch.allclose(lesson["first_order"](wt, at), hypergradients.first_order_gradient(toy, wt, at))
+        assert torch.allclose(lesson["unrolled"](wt, at, xi), hypergradients.unrolled_gradient(toy, wt, at, xi))
         assert float(lesson["unrolled"](wt, at, xi)) == pytest.approx(problems.toy_gradient(a, w, xi))
 
 
@@ -60,7 +60,7 @@ def test_the_lessons_product_is_the_packages(lesson: dict[str, Any]) -> None:
     draw = torch.Generator().manual_seed(2)
     w, alpha, v = (torch.randn(3, generator=draw, dtype=torch.float64) for _ in range(3))
     loss = lesson["smooth_loss"]
-    (package,) = bilevel.hessian_vector_product(lambda ws: [torch.func.grad(loss, argnums=1)(ws[0], alpha)], [w], [v])
+    (package,) = hessian_vector_product(lambda ws: [torch.func.grad(loss, argnums=1)(ws[0], alpha)], [w], [v])
     assert torch.allclose(lesson["product_by_differences"](loss, w, alpha, v), package, atol=1e-9)
     judge = mixed_product(loss, w, alpha, v)
     assert torch.allclose(lesson["product_by_autograd"](loss, w, alpha, v), judge)
@@ -76,22 +76,22 @@ def test_the_lessons_reinforce_is_the_packages(lesson: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def problem() -> bilevel.Bilevel:
+def problem() -> hypergradients.Bilevel:
     return lesson_07.filter_problem(seed=1, images=30)
 
 
 ALPHA = torch.randn(3, 6, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
 
 
-def test_its_hypergradient_is_the_difference_quotient(problem: bilevel.Bilevel) -> None:
-    exact, step = bilevel.exact_gradient(problem, ALPHA), torch.zeros_like(ALPHA)
+def test_its_hypergradient_is_the_difference_quotient(problem: hypergradients.Bilevel) -> None:
+    exact, step = hypergradients.exact_gradient(problem, ALPHA), torch.zeros_like(ALPHA)
     for place in ((0, 1), (1, 4), (2, 5)):
         step.zero_()[place] = 1e-5
         quotient = lesson_07.solved_loss(problem, ALPHA + step) - lesson_07.solved_loss(problem, ALPHA - step)
         assert float(exact[place]) == pytest.approx(quotient / 2e-5, rel=1e-4, abs=1e-7)
 
 
-def test_its_weights_minimize_and_its_steps_are_stable(problem: bilevel.Bilevel) -> None:
+def test_its_weights_minimize_and_its_steps_are_stable(problem: hypergradients.Bilevel) -> None:
     w = problem.solve(ALPHA)
     torch.testing.assert_close(torch.func.grad(problem.train)(w, ALPHA), torch.zeros_like(w))
     rows = lesson_07.features(lesson_07.draw_images(1, 30)[0][0], ALPHA.softmax(1))

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from nascourse.errors import CourseError
+from nascourse.lessons.lesson_07.hypergradients import unrolled_gradient
 from nascourse.lessons.lesson_07.problems import ridge_problem, toy_gradient, toy_path
-from nascourse.search.gradient.bilevel import unrolled_gradient
 from tests.search.gradient.hypergradients import a_ridge, toy_problem
 
 close = torch.testing.assert_close

@@ -12,6 +12,7 @@ from scipy import stats
 
 from nascourse.errors import CourseError
 from nascourse.lessons.lesson_05.analysis import diversity, populations, replay
+from nascourse.lessons.lesson_05.mutators import change_operation, rewire_input, swap_cells
 from nascourse.search.evolution.evolution import (
     Evolution,
     Generation,
@@ -29,7 +30,6 @@ from nascourse.search.random import RandomSearch
 from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.cell import CellSpace
 from nascourse.spaces.micro import MicroCell, MicroSpace
-from nascourse.spaces.mutators import change_operation, rewire_input, swap_cells
 
 SPACE = MicroSpace()
 ALGORITHMS: dict[str, Callable[[], Evolution[MicroCell]]] = {

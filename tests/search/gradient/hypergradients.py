@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from nascourse.lessons.lesson_07.hypergradients import Bilevel, Loss
 from nascourse.lessons.lesson_07.problems import ridge_problem
-from nascourse.search.gradient.bilevel import Bilevel, Loss
 
 
 def toy_problem() -> Bilevel:

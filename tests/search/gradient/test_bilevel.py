@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from nascourse.search.gradient.bilevel import (
+from nascourse.lessons.lesson_07.hypergradients import (
     Bilevel,
     exact_gradient,
     first_order_gradient,
-    hessian_vector_product,
     unrolled_gradient,
 )
+from nascourse.search.gradient.darts_step import hessian_vector_product
 from tests.search.gradient.hypergradients import a_ridge, implicit_gradient, mixed_product, toy_problem
 
 close = torch.testing.assert_close

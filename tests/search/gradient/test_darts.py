@@ -227,22 +227,24 @@ def test_stopped_after_every_step_and_resumed_it_is_the_same(
         same(history, expected)
 
 
-def to_be_killed(folder: Path) -> None:
+def to_be_killed(folder: Path, epochs: int) -> None:
     torch.set_num_threads(1)
-    search(replace(CONFIG, epochs=20)).run(folder, save_every=0)
+    search(replace(CONFIG, epochs=epochs)).run(folder, save_every=0)
 
 
-def test_killed_for_real_at_a_random_moment_it_resumes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.long)])
+def test_killed_for_real_at_a_random_moment_it_resumes(tmp_path: Path, kills: int) -> None:
+    config = replace(CONFIG, epochs=10 * kills)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    expected = search(replace(CONFIG, epochs=20)).run()
+    expected = search(config).run()
     rng = np.random.default_rng(0)
-    for _ in range(2):
-        child = Child.begin(to_be_killed, tmp_path)
+    for _ in range(kills):
+        child = Child.begin(to_be_killed, tmp_path, config.epochs)
         child.kill_when((tmp_path / CHECKPOINT).exists, pause=float(rng.uniform(0, 0.1)))
         assert child.was_killed  # it had not come to its end
-    assert 0 < checkpoint.load(tmp_path / CHECKPOINT, search(replace(CONFIG, epochs=20)).describe())["step"] < 80
-    resumed = search(replace(CONFIG, epochs=20))
+    assert 0 < checkpoint.load(tmp_path / CHECKPOINT, search(config).describe())["step"] < 4 * config.epochs
+    resumed = search(config)
     same(resumed.run(tmp_path), expected)
     names = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")}
     assert names == {CHECKPOINT, HISTORY, GENOTYPE}

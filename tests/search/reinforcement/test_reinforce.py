@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from nascourse.errors import CourseError
+from nascourse.lessons.lesson_06.side_by_side import search_side_by_side
 from nascourse.search.history import History
 from nascourse.search.loop import search
 from nascourse.search.reinforcement.controller import Extent, LSTMController, TableController
 from nascourse.search.reinforcement.policy_gradient import Learning, PolicyGradient
-from nascourse.search.reinforcement.reinforce import Reinforce, ppo, search_side_by_side
+from nascourse.search.reinforcement.reinforce import Reinforce, ppo
 from nascourse.spaces.base import Result, Trial
 from nascourse.spaces.micro import MicroCell, MicroSpace
 from tests.search.toys import conv_share

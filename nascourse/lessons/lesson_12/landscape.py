@@ -1,37 +1,19 @@
-"""Figures of the tabular benchmark: how searches close in, how far it can be trusted, its landscape."""
+"""Figures of the tabular benchmark: how far it can be trusted, and its landscape."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from ..evaluation.tabular import TabularBenchmark, neighbour_correlations
-from ..spaces.base import Architecture
-from .figures import accuracy_scatter, chart, search_curve, series_style
-from .palette import INK, RULE
-from .plane import number
-
-
-def regret_curves(
-    arms: Mapping[str, ArrayLike], *, floor: float | None = None, bands: Collection[str] | None = None
-) -> Figure:
-    """For each arm an array (runs, trials) of regrets (`TabularBenchmark.regrets`): the median over runs as a line, and
-    for those in ``bands`` (None: all) the middle half of the runs as a band. ``floor``: the noise floor
-    (`Noise.floor`), below which a regret means nothing, as a grey strip. The first tenth of the trials may leave the
-    picture at the top: the end is what is compared."""
-    figure = search_curve(arms, ylabel="regret of what looked best so far", bands=bands)
-    axes = figure.axes[0]
-    if floor is not None:
-        axes.axhspan(0, floor, color=RULE, alpha=0.6, linewidth=0, label="within the noise floor", zorder=0)
-    begun = [np.nanmedian(np.asarray(runs, dtype=float), axis=0)[np.shape(runs)[1] // 10] for runs in arms.values()]
-    top = 1.5 * max(begun)
-    axes.set_ylim(-top / 50, top or None)  # a line at 0 is seen
-    axes.legend(frameon=False, fontsize=9, loc="upper right", handlelength=3.5)
-    return figure
+from ...evaluation.tabular import TabularBenchmark
+from ...spaces.base import Architecture
+from ...viz.figures import accuracy_scatter, chart, series_style
+from ...viz.palette import INK
+from ...viz.plane import number
 
 
 def seed_agreement(table: TabularBenchmark, a: int = 0, b: int = 1, top: int = 100) -> Figure:
@@ -99,3 +81,32 @@ def neighbour_correlation(table: TabularBenchmark) -> Figure:
     axes.set_xticks(distances)
     axes.set_ylim(min(-0.1, float(correlations.min()) - 0.1), 1)
     return figure
+
+
+def neighbour_correlations(accuracies: ArrayLike) -> NDArray[np.float64]:
+    """(decisions,): Pearson correlation between the accuracies of two cells that differ in 1, 2, ... decisions, over
+    all such pairs of cells as written. accuracies: an axis for each decision; NaN: left out.
+
+    Exact and quick: with A_e the sum over the other options of decision e, the sum over all cells at distance d is the
+    coefficient of t^d in (1 + t A_1) ... (1 + t A_n). Pairs that are one function count like any other.
+    """
+    values = np.asarray(accuracies, dtype=float)
+    there = (~np.isnan(values)).astype(float)
+    values = np.where(there > 0, values - np.nanmean(values), 0)
+    number, total = _at_distance(there), _at_distance(values)
+    found = []
+    for d in range(1, values.ndim + 1):
+        pairs = (there * number[d]).sum()
+        mean = (values * number[d]).sum() / pairs
+        variance = (values**2 * number[d]).sum() / pairs - mean**2
+        found.append(((values * total[d]).sum() / pairs - mean**2) / variance)
+    return np.array(found)
+
+
+def _at_distance(values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """For each distance the sum of ``values`` over the cells at that distance."""
+    sums, nothing = [values], np.zeros(())
+    for edge in range(values.ndim):
+        others = [s.sum(axis=edge, keepdims=True) - s for s in sums]
+        sums = [a + b for a, b in zip([*sums, nothing], [nothing, *others], strict=True)]
+    return sums

@@ -9,11 +9,17 @@ import pytest
 from matplotlib.figure import Figure
 
 from nascourse.errors import CourseError
-from nascourse.evaluation.tabular import TABLE, TabularBenchmark, neighbour_correlations
+from nascourse.evaluation.tabular import TABLE, TabularBenchmark
+from nascourse.lessons.lesson_12.landscape import (
+    accuracy_landscape,
+    neighbour_correlation,
+    neighbour_correlations,
+    seed_agreement,
+)
 from nascourse.search.loop import search
 from nascourse.search.random import RandomSearch
 from nascourse.spaces.micro import MicroSpace
-from nascourse.viz.landscape import accuracy_landscape, neighbour_correlation, regret_curves, seed_agreement
+from nascourse.viz.figures import regret_curves
 from nascourse.viz.raster import figure_png
 from tests.evaluation.tables import DESIGN, ROWS, cell_of_rank, packed, right, row_of_rank
 

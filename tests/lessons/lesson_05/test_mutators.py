@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from nascourse.errors import CourseError
+from nascourse.lessons.lesson_05.mutators import change_operation, remove_skip, rewire_input, swap_cells
 from nascourse.spaces.cell import CELL_OPS, CellSpace, Genotype
 from nascourse.spaces.micro import MICRO_OPS, MicroCell, MicroSpace
-from nascourse.spaces.mutators import change_operation, remove_skip, rewire_input, swap_cells
 from nascourse.spaces.published import PUBLISHED
 
 MICRO, CELL = MicroSpace(), CellSpace()

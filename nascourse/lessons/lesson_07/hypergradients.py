@@ -1,13 +1,12 @@
 """Two losses, one inside the other: min over α of L_val(w*(α), α), where w*(α) = argmin over w of L_train(w, α).
 
-The hypergradient dL_val/dα exactly, and two stand-ins for it: first order and one unrolled step; and the product with a
-second derivative by finite differences (Liu et al. 2019, *DARTS*, section 2.3, equations 3 to 8).
+The hypergradient dL_val/dα exactly, and two stand-ins for it: first order and one unrolled step (Liu et al. 2019,
+*DARTS*, section 2.3, equations 3 to 7).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -44,24 +43,6 @@ def unrolled_gradient(problem: Bilevel, w: Tensor, alpha: Tensor, xi: float) -> 
     w, alpha = _leaf(w), _leaf(alpha)
     (slope,) = torch.autograd.grad(problem.train(w, alpha), w, create_graph=True)
     return _gradient(problem.valid(w - xi * slope, alpha), alpha)
-
-
-def hessian_vector_product(
-    gradient: Callable[[Sequence[Tensor]], Sequence[Tensor]],
-    weights: Sequence[Tensor],
-    vector: Sequence[Tensor],
-    scale: float = 0.01,
-) -> list[Tensor]:
-    """∂²_{αw} L · v by central differences, (∂_α L(w + εv) − ∂_α L(w − εv)) / 2ε with ε = ``scale`` / ‖v‖ (equation 8).
-
-    gradient: weights -> ∂_α L there, a tensor for each tensor of α; weights, vector: tensors of the same shapes, as
-    many as w has. Neither is changed.
-    """
-    norm = math.sqrt(sum(float(v.pow(2).sum()) for v in vector))
-    eps = scale / max(norm, 1e-12)  # a zero vector has product zero
-    plus = gradient([w + eps * v for w, v in zip(weights, vector, strict=True)])
-    minus = gradient([w - eps * v for w, v in zip(weights, vector, strict=True)])
-    return [(p - n) / (2 * eps) for p, n in zip(plus, minus, strict=True)]
 
 
 def _leaf(tensor: Tensor) -> Tensor:
