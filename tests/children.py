@@ -1,6 +1,7 @@
 """Child processes that are there at once: forked by a server that has imported torch a single time for all of them.
 
-Spawned ones, as the package makes them, need up to five seconds each; that those work, `tests.runs` shows.
+Spawned ones, as the package makes them, need up to five seconds each; that those work, `tests.runs` shows. The server
+ends with a process that is killed while it asks for a child: who is to be killed spawns its workers.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ import signal
 import time
 from collections.abc import Callable
 from multiprocessing import context
-
-from nascourse.runs import executors
 
 PATIENCE = 120
 SERVES = hasattr(context, "ForkServerContext")  # not on Windows
@@ -29,22 +28,13 @@ class Child(context.ForkServerProcess if SERVES else context.SpawnProcess):  # t
 
     def start(self) -> None:
         if SERVES:
-            from multiprocessing.forkserver import _forkserver
-
-            _forkserver.set_forkserver_preload(["tests.preloaded"])
-            _forkserver.ensure_running()
-            names = ("_forkserver_address", "_forkserver_authkey")
-            self._server = {name: value for name, value in vars(_forkserver).items() if name in names}
+            CHILDREN.set_forkserver_preload(["tests.preloaded"])
         self._environment = dict(os.environ)
         super().start()
 
     def run(self) -> None:
         os.environ.clear()
         os.environ.update(self._environment)
-        if SERVES:  # the children of a child are made by the same server
-            from multiprocessing.forkserver import _forkserver
-
-            vars(_forkserver).update(self._server, ensure_running=lambda: None, set_forkserver_preload=lambda _: None)
         super().run()
 
     def kill_when(self, reached: Callable[[], bool], pause: float = 0) -> None:
@@ -68,8 +58,3 @@ class Children(context.ForkServerContext if SERVES else context.SpawnContext):  
 
 
 CHILDREN = Children()
-
-
-def quick_workers(setattr: Callable[[object, str, object], None] = setattr) -> None:
-    """Let the pools of this course make their workers so, too."""
-    setattr(executors, "get_context", lambda _: CHILDREN)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import settings
 
 from nascourse.doctor import find_chromium
-from tests import children
+from nascourse.runs import executors
+from tests.children import CHILDREN
 
 # Before any test imports torch or matplotlib.
 for name, value in {"NASCOURSE_MODE": "ci", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}.items():
@@ -47,4 +48,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def quick_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pools of this course begin at once, with torch imported."""
-    children.quick_workers(monkeypatch.setattr)
+    monkeypatch.setattr(executors, "get_context", lambda _: CHILDREN)

@@ -18,7 +18,7 @@ from nascourse.errors import CourseError
 from nascourse.evidence import ledger
 from nascourse.evidence.ledger import Evidence, Row
 from nascourse.evidence.statistics import Interval
-from tests.children import Child, quick_workers
+from tests.children import Child
 from tests.evidence_toys import NAME, SEEDS, toy
 
 
@@ -86,7 +86,6 @@ def test_recorded_in_parts_or_by_workers_it_is_the_same(whole: Path, tmp_path: P
 
 
 def to_be_killed(folder: Path, workers: int) -> None:
-    quick_workers()
     evidence.record(NAME, folder=folder, workers=workers)
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from nascourse.making import table_build as making
 from nascourse.making.table_build import Build, Design, judges_build, order, table_build, train_cell
 from nascourse.making.table_pack import pack, packed_bytes
 from nascourse.spaces.functions import canonical
-from tests.children import Child, quick_workers
+from tests.children import Child
 from tests.evaluation.tables import TINY
 
 ROWS = 5
@@ -108,25 +109,21 @@ def test_cut_at_every_record_boundary_and_inside_a_line(whole: Path, tmp_path: P
     assert content(tmp_path) == content(whole)
 
 
-def build_quickly(folder: Path, workers: int) -> None:
-    quick_workers()
-    run(folder, MORE_ROWS, workers)
+LONG = [(1, tuple(range(1, 2 * MORE_ROWS))), (2, (1, 5, 9, 13))]
 
 
-MANY = tuple(range(1, 2 * MORE_ROWS))
-MOMENTS = [(1, (1, 4, 9, 12)), (2, (5,)), *(pytest.param(workers, MANY, marks=pytest.mark.long) for workers in (1, 2))]
-
-
-@pytest.mark.parametrize(("workers", "moments"), MOMENTS)
+@pytest.mark.parametrize(
+    ("workers", "moments"), [(1, (1, 4, 9, 12)), *(pytest.param(*one, marks=pytest.mark.long) for one in LONG)]
+)
 def test_killed_at_random_moments(longer: bytes, tmp_path: Path, workers: int, moments: tuple[int, ...]) -> None:
     """Killed a moment after so many records in all, and started again at once, while its workers may still be there.
     One process: twice in seed 0, and twice in seeds 1 and 2."""
     rng, found = random.Random(7), []
     for records in moments:
-        child = Child.begin(build_quickly, tmp_path, workers)
+        child = Child.begin(run, tmp_path, MORE_ROWS, workers)
         child.kill_when(lambda records=records: trained(tmp_path).total() >= records, rng.random() * 0.03)
         found.append(trained(tmp_path))
-    child = Child.begin(build_quickly, tmp_path, workers)
+    child = Child.begin(run, tmp_path, MORE_ROWS, workers)
     child.join()
     assert child.exitcode == 0
     assert trained(tmp_path).total() == 2 * MORE_ROWS
@@ -144,27 +141,25 @@ def train_and_sign(*task: Any) -> dict[str, Any]:
     return train_cell(*task)
 
 
-def build_by_workers_that_sign(folder: Path) -> None:
-    making.train_cell = train_and_sign
-    build_quickly(folder, 2)
-
-
+@pytest.mark.usefixtures("quick_workers")
 def test_a_killed_worker_loses_nothing(longer: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On two workers. Seed 0 costs one of them its life, and seeds 1 and 2 another."""
     folder, signed = tmp_path / "build", tmp_path / "workers"
     signed.mkdir()
     monkeypatch.setenv("WORKERS", str(signed))
-    child = Child.begin(build_by_workers_that_sign, folder)
+    monkeypatch.setattr(making, "train_cell", train_and_sign)
     groups, left, killed = [(0,), (1, 2)], [], set[int]()
-    while child.is_alive():
-        alive = {int(path.name) for path in signed.iterdir()} - killed
-        if groups and alive and trained(folder)[groups[0]]:
-            killed.add(victim := alive.pop())
-            os.kill(victim, signal.SIGKILL)
-            left.append(trained(folder).total())
-            groups.pop(0)
-        time.sleep(0.002)
-    assert child.exitcode == 0
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(run, folder, MORE_ROWS, 2)
+        while not done.done():
+            alive = {int(path.name) for path in signed.iterdir()} - killed
+            if groups and alive and trained(folder)[groups[0]]:
+                killed.add(victim := alive.pop())
+                os.kill(victim, signal.SIGKILL)
+                left.append(trained(folder).total())
+                groups.pop(0)
+            time.sleep(0.002)
+    assert done.result() == 2 * MORE_ROWS
     assert len(left) == 2
     assert all(0 < records < 2 * MORE_ROWS for records in left)
     assert len(list(signed.iterdir())) > 2  # who died was replaced
