@@ -10,9 +10,9 @@ from typing import Any
 
 from numpy.random import Generator
 
-from .base import C, SearchSpace, another
-from .cell import Genotype
-from .graph import NONE, Edge
+from ...spaces.base import C, SearchSpace, another
+from ...spaces.cell import Genotype
+from ...spaces.graph import NONE, Edge
 
 _SKIP = "skip_connect"
 Place = tuple[str, int, Edge]
