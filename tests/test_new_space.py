@@ -20,6 +20,7 @@ from nascourse.data import Images, SearchData
 from nascourse.errors import CourseError
 from nascourse.evaluation import Recipe, TrainFromScratch
 from nascourse.lessons.lesson_03 import CellEditor, stack_scene
+from nascourse.lessons.lesson_05 import change_operation, remove_skip, rewire_input
 from nascourse.networks import build, count, from_json, measure, places, to_json
 from nascourse.networks.registry import NETWORKS
 from nascourse.runs.executors import process_pool
@@ -27,7 +28,7 @@ from nascourse.search import RandomSearch, Reinforce, regularized_evolution, sea
 from nascourse.search.base import Strategy
 from nascourse.search.local import neighbours
 from nascourse.search.reinforcement.policy_gradient import Learning
-from nascourse.spaces import SPACES, Result, Trial, change_operation, remove_skip, rewire_input
+from nascourse.spaces import SPACES, Result, Trial
 from nascourse.viz import cell_scene
 from tests.children import Child
 from tests.new_space import Tree, TreeNetwork, TreeSpace

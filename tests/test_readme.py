@@ -15,6 +15,7 @@ import yaml
 from nascourse import __version__
 from nascourse.bootstrap import COMMANDS, ROOT
 from nascourse.evaluation import TabularBenchmark
+from nascourse.making.table_show import show
 from nascourse.search import History
 from nascourse.spaces import MicroCell
 
@@ -55,6 +56,10 @@ def test_what_the_data_readme_says_of_the_table_is_what_it_holds() -> None:
     assert f"scatters by {table.noise().training:.4f} around its cell's mean, and by {noise.training:.4f}" in text
     assert f"known to within {noise.floor:.4f}" in text
     assert f"{int((table.means >= table.means.max() - noise.floor).sum())} cells lie that close" in text
+    within, best, taus = show(table)[-3:]
+    assert f"known to within {within.rpartition(' ')[2]}. `TabularBenchmark.judged" in text
+    assert f"is number {best.rpartition(' ')[2]} by the three" in text
+    assert f"a tau of {taus.split()[5]} among the best hundred" in text
 
 
 CLUSTER = """

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +28,7 @@ from scipy import stats
 
 from .. import data
 from ..errors import bad_input
+from ..runs.plain import digest as digest_of
 from ..spaces.base import Architecture, Result, SearchSpace, Trial
 from ..spaces.known import SPACES
 from .table_file import JUDGES, JUDGES_SHAPES, MISSING, TABLE, TABLE_SHAPES, TableFile, curves, read
@@ -117,9 +117,8 @@ class TabularBenchmark:
         table.path = None if path is None else str(path)
         return table
 
-    def __reduce__(self) -> tuple[Callable[..., TabularBenchmark], tuple[str | None, str, bytes]]:
-        # a worker reads the file once, not with every trial; spaces have no equality, their bytes do
-        return _again, (self.path, self.digest, pickle.dumps(self.space))
+    def __reduce__(self) -> tuple[Callable[..., TabularBenchmark], tuple[str | None, str, SearchSpace[Any]]]:
+        return _again, (self.path, self.digest, self.space)
 
     def describe(self) -> dict[str, Any]:
         """What identifies this evaluation in a journal's header."""
@@ -324,14 +323,20 @@ def _shape(space: SearchSpace[Any]) -> tuple[int, ...]:
     return tuple(options)
 
 
-@lru_cache(maxsize=4)
-def _again(path: str | None, digest: str, space: bytes) -> TabularBenchmark:
-    table = TabularBenchmark.load(path, pickle.loads(space))
-    if table.digest != digest:
-        raise bad_input(
-            f"a table with SHA-256 {table.digest[:12]}...", f"{digest[:12]}...", "copy the table to all workers"
-        )
-    return table
+_READ: dict[tuple[str | None, str, str], TabularBenchmark] = {}
+"""By path, digest and space: a worker reads a file once, not with every trial."""
+
+
+def _again(path: str | None, digest: str, space: SearchSpace[Any]) -> TabularBenchmark:
+    key = (path, digest, digest_of(space.describe()))
+    if key not in _READ:
+        table = TabularBenchmark.load(path, space)
+        if table.digest != digest:
+            raise bad_input(
+                f"a table with SHA-256 {table.digest[:12]}...", f"{digest[:12]}...", "copy the table to all workers"
+            )
+        _READ[key] = table
+    return _READ[key]
 
 
 def _shipped(name: str) -> Path:

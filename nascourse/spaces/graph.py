@@ -23,6 +23,9 @@ class Edge(NamedTuple):
     target: int
     op: str
 
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
 
 class EdgeOptions(NamedTuple):
     """What an edge may become, what it is now among it. sources: the nodes that it may read, none where the wiring is
