@@ -158,6 +158,9 @@ named: all), how much smaller. On genotypes ``paper`` is the paper's, ``gpu_hour
 epochs, ``cpu_hour`` about an hour on two cores; on micro cells they are the paper's schedule on the benchmark's
 networks and images, minutes of a CPU."""
 
+TABULATED = ("micro",)
+"""Spaces whose cells the benchmark judges: a search leaves the images alone that the benchmark validates on."""
+
 RETRAINING: dict[str, dict[str, Any]] = {
     "paper": {},
     "gpu_hour": {"channels": 24, "cells": 14, "epochs": 50},  # an estimate: not yet timed on a GPU

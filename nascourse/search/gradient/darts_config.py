@@ -81,16 +81,16 @@ def search_images(
 ) -> SearchData:
     """``train`` for the weights, ``valid`` for α: halves of the training images of the data set ``name``.
 
-    On genotypes both halves together are all training images, as in the paper; on micro cells they are the images
-    that the benchmark trains on, so that (with ``fashion_mnist``) the images it validates on stay unseen. ``part``
-    takes as many as the preset says. Raises as `nascourse.data.load`.
+    Both halves together are all training images, as in the paper; on a space that the benchmark judges
+    (`budgets.TABULATED`) they are the images that it trains on, so that (with ``fashion_mnist``) those it validates on
+    stay unseen. ``part`` takes as many as the preset says. Raises as `nascourse.data.load`.
     """
     preset = preset or PRESETS[space]["paper"]
-    if space == "cell":
-        data = load(name, 1 / 2, download)
-    else:
+    if space in budgets.TABULATED:
         train = load(name, download=download).train
         data = SearchData(train[0::2], train[1::2])
+    else:
+        data = load(name, 1 / 2, download)
     if preset.images is not None:
         half = preset.images // 2
         data = replace(data, train=part(data.train, half), valid=part(data.valid, half))
