@@ -44,8 +44,8 @@ def alpha_trajectories(history: AlphaHistory, kind: str, width: float = 860) -> 
         for column, op in enumerate(history.ops):
             _operation_line(axes, history.steps, weights[:, row, column], operation_style(op), op == chosen)
         axes.set_title(
-            f"{source} → {target}" + (f"  ★ {operation_style(chosen).label}" if chosen else ""),
-            fontsize=9,
+            f"{source} → {target}" + (f" ★ {operation_style(chosen).label}" if chosen else ""),
+            fontsize=8,
             color=INK,
             fontweight="bold" if chosen else "normal",
         )
